@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 _SIZE_UNITS = {
     "": 1, "b": 1, "byte": 1, "bytes": 1,
     "k": 10**3, "kb": 10**3, "m": 10**6, "mb": 10**6, "g": 10**9, "gb": 10**9, "t": 10**12, "tb": 10**12,
-    "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
+    "p": 10**15, "pb": 10**15,
+    "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40, "pib": 2**50,
 }  # fmt: skip
 _SIZE_NAMES = ("KB", "MB", "GB", "TB", "PB")
 _SIZE = re.compile(r"\s*(\d{1,18}(?:\.\d{1,18})?)\s*([A-Za-z]*)\s*", re.ASCII)
@@ -63,8 +64,8 @@ def format_size(size: int) -> str:
         value /= 1000
         names.pop(0)
     if value < Decimal("99.95"):
-        return f"{value:.1f}".removesuffix(".0") + f" {names[0]}"
-    return f"{value:,.0f} {names[0]}"
+        return str(value.quantize(Decimal("0.1"), ROUND_HALF_UP)).removesuffix(".0") + f" {names[0]}"
+    return f"{value.quantize(Decimal(1), ROUND_HALF_UP):,} {names[0]}"
 
 
 def parse_duration(text: str | timedelta) -> timedelta:
