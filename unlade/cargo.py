@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -211,11 +211,3 @@ class Facts:
     sha256: str
     state: str
     slot: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ItemDates:
-    """A date as declared: `value` None when there was none or it could not be read; `raw` as the source gave it."""
-
-    value: date | None
-    raw: str = ""

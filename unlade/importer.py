@@ -1,0 +1,195 @@
+"""What a project declares: which layout, which containers, whose files, under which key, into which rows.
+
+    class ImageImport(ContainerImport):
+        name = "images"
+        layout = "API_Images"
+        identity = "id"
+        containers = ["image_Full", "image_large", "image_small"]   # best first
+        owner = Owner(field="id_Contact", model="patients.Patient", match="filemaker_id")
+        taken_on = DateField("date")
+        key = "patients/filemaker-import/images/{owner}/{date}/{identity}{ext}"
+
+Declarations live in a module `imports` of any installed app and are found by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, ClassVar
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import autodiscover_modules
+
+from unlade.cargo import Attempt, Content, SourceRecord
+from unlade.dates import parse_date
+from unlade.errors import UsageError
+from unlade.owners import Owner
+
+__all__ = ["Consignment", "ContainerImport", "DateField", "Owner", "Thumbnail", "declared", "get_import"]
+
+
+@dataclass(frozen=True, slots=True)
+class DateField:
+    """The source's field with the day a file belongs to. `order` (`mdy` or `dmy`) settles what reads two ways."""
+
+    field: str
+    order: str = "mdy"
+
+    def read(self, record: SourceRecord) -> tuple[date | None, str]:
+        """The day and the raw text; None when there is no day in it."""
+        raw = str(record.fields.get(self.field, ""))
+        return parse_date(raw, self.order), raw
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """The box, in pixels, that thumbnails fit into."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Consignment:
+    """All that is known about one stored file when its row is written.
+
+    `owner` is the project's row or None while the file is unlinked; `owner_ref` and `identity` are the source's values
+    as keys spell them ("" when missing). `metadata` is every field that is no container, as it was read, long base64
+    text left out. `state` is imported, unlinked or quarantined. `thumbnail_key` is "" when there is none.
+    """
+
+    source: str
+    record: SourceRecord
+    identity: str
+    owner: Any
+    owner_ref: str
+    day: date | None
+    raw_day: str
+    category: str
+    original_name: str
+    key: str
+    thumbnail_key: str
+    thumbnail_size: int
+    field: str
+    state: str
+    reason: str
+    uploaded_by: str
+    metadata: Mapping[str, Any]
+    attempts: tuple[Attempt, ...] = ()
+
+
+class ContainerImport:
+    """Base of all declarations of files to import. Subclass it, set the attributes, override the hooks you need."""
+
+    #: Unique name; `import_filemaker NAME` runs it.
+    name: ClassVar[str] = ""
+    #: Layout that is read; keep it lean: only the declared fields.
+    layout: ClassVar[str] = ""
+    #: Other layout for the output (`layout.response`), "" for none.
+    response_layout: ClassVar[str] = ""
+    #: Table in the database file, for the road that reads it; "" to find it by the declared fields.
+    table: ClassVar[str] = ""
+    #: Field with the record's own id, unique in the source.
+    identity: ClassVar[str] = "id"
+    #: Container fields, best first; a repetition is `photo(2)`.
+    containers: ClassVar[Sequence[str]] = ()
+    #: One item for each filled container instead of one for each record.
+    each: ClassVar[bool] = False
+    owner: ClassVar[Owner | None] = None
+    taken_on: ClassVar[DateField | None] = None
+    #: Field names; "" for none.
+    category: ClassVar[str] = ""
+    original_name: ClassVar[str] = ""
+    size_field: ClassVar[str] = ""
+    digest_field: ClassVar[str] = ""
+    #: Where an original goes; see `unlade.keys.render`.
+    key: ClassVar[str] = ""
+    thumbnail: ClassVar[Thumbnail | None] = Thumbnail(300, 300)
+    #: Field that may be stamped in FileMaker once a file is recorded; written only when asked for.
+    marker: ClassVar[str] = ""
+    #: `host` (its own order), `newest first` or `owners first`.
+    order: ClassVar[str] = "host"
+    portals: ClassVar[Sequence[str]] = ()
+    #: How reports speak of one and of many.
+    noun: ClassVar[tuple[str, str]] = ("file", "files")
+    #: How reports speak of one owner's files of one day, "" to leave that out.
+    group_noun: ClassVar[str] = ""
+
+    # What a project may override.
+
+    def wants(self, record: SourceRecord) -> bool:
+        """Whether this record is cargo at all; what is not wanted ends as `accepted` with that reason."""
+        return True
+
+    def key_values(self, record: SourceRecord) -> Mapping[str, str]:
+        """Further placeholders for `key`, beside owner, identity, date, category, record and ext."""
+        return {}
+
+    def record(self, item: Consignment, content: Content) -> Any:
+        """Write the project's own row and return it (or None).
+
+        Called inside the transaction that settles the item, by one thread. May be called again for the same identity:
+        it must update, not add. An exception leaves the item for the next run; the stored file is not fetched again.
+        """
+        return None
+
+    def after_commit(self, item: Consignment, row: Any) -> None:
+        """Called once the row is committed."""
+
+    def link(self, pairs: Sequence[tuple[Any, Any]]) -> None:
+        """Repoint rows to owners that arrived later; `pairs` of (primary key of the row, owner). One transaction."""
+
+    # What the engine asks.
+
+    def identity_of(self, record: SourceRecord) -> str:
+        """The identity's value, trimmed; "" when missing."""
+        return str(record.fields.get(self.identity, "")).strip()
+
+    def owner_ref_of(self, record: SourceRecord) -> str:
+        """The owner reference as the source has it, trimmed; "" when missing."""
+        return str(record.fields.get(self.owner.field, "")).strip() if self.owner else ""
+
+    def fields_needed(self) -> list[str]:
+        """Every field that must be on the layout, containers last, without repetition numbers."""
+        plain = [
+            self.identity,
+            self.owner.field if self.owner else "",
+            self.taken_on.field if self.taken_on else "",
+            self.category,
+            self.original_name,
+            self.size_field,
+            self.digest_field,
+            self.marker,
+        ]
+        bare = [name.partition("(")[0] for name in self.containers]
+        return list(dict.fromkeys(name for name in [*plain, *bare] if name))
+
+
+def _all_subclasses(cls: type[ContainerImport]) -> Iterable[type[ContainerImport]]:
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from _all_subclasses(sub)
+
+
+def declared() -> dict[str, ContainerImport]:
+    """Every declared import by name, in the order of INSTALLED_APPS. Raises `ImproperlyConfigured` on a double name."""
+    autodiscover_modules("imports")
+    found: dict[str, ContainerImport] = {}
+    for cls in _all_subclasses(ContainerImport):
+        if not cls.name:
+            continue
+        if cls.name in found and type(found[cls.name]) is not cls:
+            raise ImproperlyConfigured(f"two imports are named {cls.name!r}")
+        found[cls.name] = cls()
+    return found
+
+
+def get_import(name: str) -> ContainerImport:
+    """The declaration of that name. Raises `UsageError` that lists the names there are."""
+    imports = declared()
+    if name not in imports:
+        names = ", ".join(imports) or "none"
+        raise UsageError(f"no import is named {name!r}", remedy=f"Declared imports: {names}.")
+    return imports[name]
