@@ -125,7 +125,16 @@ class HostResting(NotNow):
 
 
 class AllowanceSpent(NotNow):
-    """What may be transferred is used up."""
+    """What may be transferred is used up.
+
+    `by_host`: the host itself said so (FileMaker 953), not our own books; then the breaker remembers it.
+    """
+
+    def __init__(
+        self, message: str = "", *, remedy: str = "", retry_at: datetime | None = None, by_host: bool = False
+    ) -> None:
+        super().__init__(message, remedy=remedy, retry_at=retry_at)
+        self.by_host = by_host
 
 
 class LimitReached(NotNow):
