@@ -1,0 +1,138 @@
+"""What each reason code means to a person, and what to do about it. One table for status, summaries and worklists.
+
+`remedy` may hold `{again}`: the command that tries failed items of that source once more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A reason code in words. `person`: somebody must act; otherwise time or a later run heals it."""
+
+    sentence: str
+    remedy: str
+    person: bool = False
+
+
+_RETRY = "Nothing: it is tried again by itself."
+
+REASONS: dict[str, Reason] = {
+    # Final answers of the source about one file.
+    "missing": Reason(
+        "The host says that the file is not there.",
+        "Open the record in FileMaker. If the picture shows there, put it in anew; then `{again}`.",
+        person=True,
+    ),
+    "reference_only": Reason(
+        "FileMaker stores only a path to the file.",
+        "Find the file at that path, insert it into the container (not as a reference); then `{again}`.",
+        person=True,
+    ),
+    "not_a_file": Reason(
+        "A web page, a message or nothing came where a file should be.",
+        "Open the record in FileMaker and look at the container; then `{again}`.",
+        person=True,
+    ),
+    "unreadable": Reason(
+        "The container holds something that is no link to a file.",
+        "Open the record in FileMaker, put the file in anew; then `{again}`.",
+        person=True,
+    ),
+    "record_gone": Reason(
+        "The record is no longer in FileMaker.",
+        "Nothing, if it was deleted on purpose; the next run counts it as gone.",
+        person=True,
+    ),
+    "key_collision": Reason(
+        "Another item's file lies at the place where this one should go.",
+        "Let the declared key hold {identity}, or move the other file; then `{again}`.",
+        person=True,
+    ),
+    "duplicate_identity": Reason(
+        "Two records carry the same identity.",
+        "Give one of them its own id in FileMaker; then `{again}`.",
+        person=True,
+    ),
+    "no_identity": Reason(
+        "The record has no identity.",
+        "Give it an id in FileMaker; then `{again}`.",
+        person=True,
+    ),
+    "too_large": Reason(
+        "The file is larger than a limit that is set.",
+        "Raise --max-bytes or the limit in the settings; then run again.",
+        person=True,
+    ),
+    # Content.
+    "damaged": Reason(
+        "The file is stored, but it is damaged.",
+        "Look for a good copy and put it into FileMaker; then `{again}`.",
+        person=True,
+    ),
+    "truncated": Reason(
+        "The file ended before its announced length.",
+        "If that stays so after another try, the file is damaged in FileMaker: put it in anew.",
+    ),
+    "empty_file": Reason(
+        "The file has no bytes.",
+        "Look for a good copy and put it into FileMaker; then `{again}`.",
+        person=True,
+    ),
+    # Owners.
+    "owner_missing": Reason(
+        "The owner that the record names is not here yet.",
+        "Import the owners first; the files are linked afterwards, nothing is fetched again.",
+    ),
+    "ambiguous": Reason(
+        "Two or more owners fit; nobody guesses between them.",
+        "Merge or correct the owners with the same id, then link again.",
+        person=True,
+    ),
+    "no_owner_reference": Reason(
+        "The record names no owner.",
+        "Enter the owner's id in FileMaker and import with changed records, or accept it as it is.",
+        person=True,
+    ),
+    "not_wanted": Reason("The declaration says that this record is not cargo.", "Nothing."),
+    # What may work later.
+    "gateway": Reason("The web server in front of FileMaker could not reach it (502, 503, 504).", _RETRY),
+    "connection": Reason("The connection was refused or broke.", _RETRY),
+    "timeout": Reason("The host did not answer in time.", _RETRY),
+    "busy": Reason("The host had no place for another request.", _RETRY),
+    "unauthorised": Reason("The host refused the request although the session was new.", _RETRY),
+    "stale_link": Reason("The link had died before it was used.", _RETRY),
+    "own_network": Reason("This machine had no network, or slept.", _RETRY),
+    "host_trouble": Reason("The host struggled.", _RETRY),
+    "transient": Reason("It did not work this time.", _RETRY),
+    "store": Reason(
+        "The store could not take the file.", "The bytes wait in the spool; run again when the store works."
+    ),
+    "spool": Reason("The file could not be kept on the local disk.", "Make room for the spool; then run again."),
+    "record_failed": Reason(
+        "The file is stored, but its row could not be written.",
+        "Read the item's detail, mend the declaration's `record`; then `{again}`. Nothing is fetched again.",
+        person=True,
+    ),
+    "marker_failed": Reason(
+        "The file is imported, but the marker was not accepted by FileMaker.",
+        "Check the marker field's type with filemaker_doctor.",
+    ),
+    "error": Reason("Something went wrong with this item.", "Read the item's detail; then `{again}`.", person=True),
+}
+
+
+def reason(code: str) -> Reason:
+    """The words for `code`; for a code that nobody wrote down, the code itself in words."""
+    known = REASONS.get(code)
+    if known:
+        return known
+    words = code.replace("_", " ").strip() or "no reason was written down"
+    return Reason(words[:1].upper() + words[1:] + ".", "Read the items' detail; then `{again}`.", person=True)
+
+
+def remedy(code: str, again: str) -> str:
+    """What to do about `code`; `again` is the command that tries failed items once more."""
+    return reason(code).remedy.replace("{again}", again)

@@ -1,0 +1,160 @@
+"""Gathers the status page from the ledger: reads only, asks no host, and its sums always add up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from django.db.models import Count, Q, Sum
+
+from unlade.governor.breaker import BreakerState
+from unlade.governor.budget import Budget
+from unlade.importer import ContainerImport
+from unlade.ledger.models import Host, Item, Source, TransferUsage
+from unlade.report import advice
+from unlade.report.figures import (
+    AllowanceFigures,
+    BreakerFigures,
+    Expectation,
+    LimitFigures,
+    SourceFigures,
+    Status,
+)
+from unlade.report.outlook import LAST_RUNS, expectation
+from unlade.report.runs import run_figures
+from unlade.report.tally import by_field_of, gone_of, groups_of, open_of, totals_of
+from unlade.report.words import plural
+from unlade.states import STORED, ItemState
+
+
+def gather(
+    imports: Mapping[str, ContainerImport],
+    now: datetime,
+    *,
+    budget: Budget | None = None,
+    host_key: str | None = None,
+    zone: tzinfo = UTC,
+) -> Status:
+    """The status of `imports` (by name). `host_key` names the `Host`; None: the one that was heard of last."""
+    sources = tuple(_source(importer, now) for importer in imports.values())
+    host = _host(host_key)
+    allowance = allowance_figures(budget, now, host)
+    breaker = breaker_figures(host)
+    step, command = advice.next_step(sources, allowance, breaker, now, zone)
+    return Status(
+        generated_at=now,
+        sources=sources,
+        allowance=allowance,
+        breaker=breaker,
+        zone=zone,
+        next_step=step,
+        next_command=command,
+        warnings=tuple(warning for source in sources for warning in _warnings(source)),
+    )
+
+
+def _source(importer: ContainerImport, now: datetime) -> SourceFigures:
+    row = Source.objects.filter(name=importer.name).first() or Source(name=importer.name)
+    new = row._state.adding
+    command = advice.import_command(importer.name)
+    totals, vanished = ({state.value: 0 for state in ItemState}, 0) if new else totals_of(row)
+    open_ = () if new else open_of(row, command)
+    latest = () if new else row.runs.select_related("source").order_by("-number")[:LAST_RUNS]
+    runs = tuple(run_figures(run, now) for run in latest)
+    here: Any = Item.objects.none() if new else row.items.filter(gone_at=None)
+    sums = here.aggregate(
+        lesser=Count("pk", filter=Q(lesser_copy=True)),
+        bare=Count("pk", filter=~Q(thumbnail_error="")),
+        size=Sum("size", filter=Q(state__in=list(STORED))),
+    )
+    retriable = sum(line.count for line in open_ if line.state == "failed" and not line.person)
+    remaining = totals["pending"] + retriable
+    return SourceFigures(
+        name=importer.name,
+        noun=importer.noun,
+        group_noun=importer.group_noun,
+        owner_noun=str(importer.owner.model_class._meta.verbose_name) if importer.owner else "owner",
+        layout=row.layout or importer.layout,
+        found=row.found,
+        total=row.total,
+        count_is=row.count_is,
+        counted_at=row.counted_at,
+        totals=totals,
+        gone=0 if new else gone_of(row),
+        vanished=vanished,
+        by_field={} if new else by_field_of(row, tuple(importer.containers)),
+        open=open_,
+        lesser_copies=sums["lesser"] or 0,
+        no_thumbnail=sums["bare"] or 0,
+        stored_bytes=sums["size"] or 0,
+        groups=None if new else groups_of(importer, row),
+        last_runs=runs,
+        expectation=expectation(remaining, runs, now) if remaining else Expectation(),
+        command=command,
+        relink=advice.existing("relink_filemaker", importer.name),
+    )
+
+
+def _warnings(source: SourceFigures) -> list[str]:
+    found = []
+    if not source.sees_all:
+        found.append(
+            f"{source.name}: this account sees {source.found:,} records, the table has {source.total:,}. "
+            "Compare its privileges with what FileMaker Pro shows with full access."
+        )
+    if source.vanished:
+        found.append(
+            f"{source.name}: the source counts {plural(source.vanished, ('record', 'records'))} fewer than are known; "
+            "a full listing will tell which are gone."
+        )
+    died = next((run for run in source.last_runs[:1] if run.outcome == "died"), None)
+    if died:
+        found.append(f"{source.name}: run {died.number} ended without a word; the next run picks up what it left.")
+    return found
+
+
+def allowance_figures(budget: Budget | None, now: datetime, host: Host | None = None) -> AllowanceFigures:
+    """Every limit's figures at `now`, and what was ever booked for `host`."""
+    limits = tuple(
+        LimitFigures(
+            name=room.limit.name,
+            size=room.limit.size,
+            reserve=room.limit.reserve,
+            used=room.used,
+            held=room.held,
+            left=max(0, room.left),
+            resets_at=room.resets_at,
+        )
+        for room in (budget.headroom(now) if budget else ())
+    )
+    usage = TransferUsage.objects.filter(host=host) if host else TransferUsage.objects.all()
+    return AllowanceFigures(limits, booked=usage.aggregate(sum=Sum("charged"))["sum"] or 0)
+
+
+def _host(key: str | None) -> Host | None:
+    if key is not None:
+        return Host.objects.filter(key=key).first()
+    return Host.objects.order_by("-updated_at").first()
+
+
+def breaker_figures(host: Host | None) -> BreakerFigures:
+    """What the ledger remembers of the host's health."""
+    if host is None:
+        return BreakerFigures()
+    try:
+        state = BreakerState.from_json(host.breaker or {})
+    except (ValueError, TypeError):
+        return BreakerFigures(phase="open", retry_at=host.retry_at, detail="its remembered state cannot be read")
+    phase, cause = state.phase, state.cause
+    if host.refused_hash and phase == "closed":
+        phase, cause = "open", "sign_in"
+    elif host.retry_at and phase == "closed":
+        phase = "open"
+    return BreakerFigures(
+        phase=phase,
+        cause=cause,
+        opened_at=state.opened_at or host.refused_at,
+        retry_at=state.retry_at or host.retry_at,
+        detail=state.detail or host.resting_because,
+    )

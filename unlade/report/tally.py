@@ -1,0 +1,93 @@
+"""Counts of one source from the ledger. What every report says comes from here, so that all say the same."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Min, Q
+
+from unlade.importer import ContainerImport
+from unlade.ledger.models import Source, state_counts
+from unlade.report.figures import Groups, OpenFigures
+from unlade.report.reasons import reason, remedy
+from unlade.states import STORED, ItemState
+
+#: In this order items are taken out of the totals while the source counts fewer than are known and nobody can tell
+#: yet which ones went: the report rather says too little than too much.
+_VANISH_FIRST = ("imported", "unlinked", "empty", "accepted", "quarantined", "failed", "pending")
+
+_DONE = (ItemState.IMPORTED, ItemState.ACCEPTED)
+
+
+def totals_of(source: Source) -> tuple[dict[str, int], int]:
+    """Items by state, adding up to the source's own count, and how many known items that count leaves no room for."""
+    totals = state_counts(source)
+    excess = max(0, sum(totals.values()) - source.found) if source.found is not None else 0
+    left = excess
+    for state in _VANISH_FIRST:
+        taken = min(left, totals[state])
+        totals[state] -= taken
+        left -= taken
+    return totals, excess
+
+
+def gone_of(source: Source) -> int:
+    """Records that are no longer in the source, those included of which only the count tells."""
+    return source.items.exclude(gone_at=None).count() + totals_of(source)[1]
+
+
+def by_field_of(source: Source, order: tuple[str, ...] = ()) -> dict[str, int]:
+    """Stored items by the container field that was taken, in the order of the declaration."""
+    stored = source.items.filter(gone_at=None, state__in=list(STORED)).exclude(field="")
+    counted: dict[str, int] = dict(stored.values_list("field").annotate(Count("pk")).order_by("field"))
+    names = [*(name for name in order if name in counted), *(name for name in counted if name not in order)]
+    return {name: counted[name] for name in names}
+
+
+def open_of(row: Source, command: str) -> tuple[OpenFigures, ...]:
+    """What is not finished, by state and reason, the most numerous first."""
+    open_states = [ItemState.FAILED, ItemState.QUARANTINED, ItemState.UNLINKED]
+    groups: Any = (
+        row.items.filter(gone_at=None, state__in=open_states)
+        .values("state", "reason", "final")
+        .annotate(count=Count("pk"), due=Min("next_try_at"))
+    )
+    merged: dict[tuple[str, str, bool], tuple[int, datetime | None]] = {}
+    for group in groups:
+        key = (group["state"], group["reason"], _needs_person(group["state"], group["reason"], group["final"]))
+        count, due = merged.get(key, (0, None))
+        dues = [moment for moment in (due, group["due"]) if moment is not None]
+        merged[key] = (count + group["count"], min(dues, default=None))
+    lines = []
+    for (state, code, person), (count, due) in merged.items():
+        code = code or ("damaged" if state == ItemState.QUARANTINED else code)
+        again = f"{command} --retry-failed"
+        heals = state == ItemState.FAILED and not person
+        what = "Nothing: it is tried again by the first run that finds it due." if heals else remedy(code, again)
+        lines.append(OpenFigures(state, code, count, reason(code).sentence, what, person, due if heals else None))
+    rank = {ItemState.FAILED: 0, ItemState.QUARANTINED: 1, ItemState.UNLINKED: 2}
+    return tuple(sorted(lines, key=lambda line: (rank[ItemState(line.state)], -line.count, line.reason)))
+
+
+def _needs_person(state: str, code: str, final: bool) -> bool:
+    if state == ItemState.FAILED:
+        return bool(final)
+    if state == ItemState.QUARANTINED:
+        return True
+    return code != "owner_missing" and reason(code).person
+
+
+def groups_of(importer: ContainerImport, row: Source) -> Groups | None:
+    """Owners' days; None until every record is known, or when the import speaks of none (DESIGN 5.8)."""
+    known = row.items.filter(gone_at=None)
+    if not (importer.owner and importer.group_noun and row.listing_complete and known.count() >= (row.found or 0)):
+        return None
+    days = (
+        known.exclude(state=ItemState.EMPTY)
+        .exclude(owner_key="")
+        .values("owner_key", "day")
+        .annotate(unfinished=Count("pk", filter=~Q(state__in=_DONE)))
+    )
+    counted = days.aggregate(total=Count("*"), complete=Count("*", filter=Q(unfinished=0)))
+    return Groups(complete=counted["complete"], total=counted["total"])
