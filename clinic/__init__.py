@@ -1,0 +1,1 @@
+"""The reference Django project: a clinic that leaves FileMaker."""

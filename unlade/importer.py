@@ -14,7 +14,7 @@ Declarations live in a module `imports` of any installed app and are found by th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, ClassVar
@@ -138,8 +138,16 @@ class ContainerImport:
     def after_commit(self, item: Consignment, row: Any) -> None:
         """Called once the row is committed."""
 
-    def link(self, pairs: Sequence[tuple[Any, Any]]) -> None:
-        """Repoint rows to owners that arrived later; `pairs` of (primary key of the row, owner). One transaction."""
+    def link(self, pairs: Sequence[tuple[Any, Any]]) -> Collection[Any] | None:
+        """Repoint rows to owners that arrived later; `pairs` of (primary key of the row, owner).
+
+        Called inside a transaction. Returns the primary keys, as given, for which there is no row any more.
+        """
+        return None
+
+    def orphans(self, after: Any, limit: int) -> Sequence[Any]:
+        """Primary keys of rows of this import that have no owner: up to `limit`, rising, behind `after` (None: first)."""
+        return ()
 
     # What the engine asks.
 

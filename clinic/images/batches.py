@@ -1,0 +1,124 @@
+"""Which batch an image belongs to: found, made, merged and cleared away, always inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date
+from typing import Any
+
+from clinic.images.models import Image, ImageBatch
+from clinic.patients.models import Patient
+from unlade.owners import normalise_ref
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+#: Patient's primary key, day, source: what a patient has one batch for.
+Place = tuple[int, date | None, str]
+
+
+def batch_name(day: date | None) -> str:
+    """`18 Oct 2016 (FileMaker import)`; never in the language of the machine."""
+    when = f"{day.day} {_MONTHS[day.month - 1]} {day.year}" if day else "Unknown date"
+    return f"{when} (FileMaker import)"
+
+
+def batch_for(owner: Patient | None, owner_ref: str, day: date | None, source: str) -> ImageBatch:
+    """The batch of that owner, day and source, made if need be; without an owner, of that reference.
+
+    It stays locked until the transaction ends, so that nobody clears it away as empty meanwhile.
+    """
+    batches = ImageBatch.objects.select_for_update(no_key=True)
+    name = batch_name(day)
+    if owner is None:
+        batch, _ = batches.get_or_create(
+            patient=None, owner_ref=owner_ref, captured_on=day, source=source, defaults={"name": name}
+        )
+    else:
+        batch, _ = batches.get_or_create(
+            patient=owner, captured_on=day, source=source, defaults={"name": name, "owner_ref": owner_ref}
+        )
+    return batch
+
+
+def clear_away(batches: Iterable[int]) -> None:
+    """Delete those of the batches (by primary key) that an import made and that have no image left."""
+    ImageBatch.objects.filter(pk__in=list(batches), image_count=0).exclude(source="").delete()
+
+
+def link(pairs: Sequence[tuple[Any, Patient]]) -> Collection[Any]:
+    """Repoint images, by primary key, to patients. Returns the keys for which there is no image.
+
+    A batch whose reference names the patient becomes that patient's as a whole; if the patient has one for this day
+    already, its images move over and it goes. The number of queries depends on how many thousands there are.
+    """
+    wanted = {Image._meta.pk.to_python(key): (key, patient) for key, patient in pairs}
+    images = list(Image.objects.filter(pk__in=wanted).select_related("batch").select_for_update(of=("self",)))
+    targets = {image.pk: _place(wanted[image.pk][1], image.batch) for image in images}
+    owners = {patient.pk: patient for _, patient in wanted.values()}
+    existing = _existing(set(targets.values()))
+    existing |= _adopt(images, targets, owners, existing)
+    existing |= _create(set(targets.values()) - existing.keys(), owners)
+    moved, left = [], set()
+    for image in images:
+        target = existing[targets[image.pk]]
+        if image.batch_id != target.pk:
+            left.add(image.batch_id)
+            image.batch = target
+            moved.append(image)
+    if moved:
+        Image.objects.bulk_update(moved, ["batch"])
+        clear_away(left)
+    return [wanted[pk][0] for pk in wanted.keys() - targets.keys()]
+
+
+def _place(patient: Patient, batch: ImageBatch) -> Place:
+    return patient.pk, batch.captured_on, batch.source
+
+
+def _existing(places: set[Place]) -> dict[Place, ImageBatch]:
+    """Those of the places that have a batch."""
+    batches = ImageBatch.objects.select_for_update(no_key=True).filter(
+        patient__in={place[0] for place in places}, source__in={place[2] for place in places}
+    )
+    if None not in {place[1] for place in places}:
+        batches = batches.filter(captured_on__in={place[1] for place in places})
+    found = {(batch.patient_id, batch.captured_on, batch.source): batch for batch in batches.order_by("pk")}
+    return {place: found[place] for place in places if place in found}
+
+
+def _adopt(
+    images: list[Image], targets: dict[int, Place], owners: dict[int, Patient], existing: dict[Place, ImageBatch]
+) -> dict[Place, ImageBatch]:
+    """Give batches that waited for just this patient to it."""
+    adopted: dict[Place, ImageBatch] = {}
+    taken: set[int] = set()
+    for image in images:
+        batch, place = image.batch, targets[image.pk]
+        if place in existing or place in adopted or batch.pk in taken or batch.patient_id is not None:
+            continue
+        if batch.owner_ref and batch.owner_ref == normalise_ref(owners[place[0]].filemaker_id):
+            batch.patient = owners[place[0]]
+            adopted[place] = batch
+            taken.add(batch.pk)
+    ImageBatch.objects.bulk_update(adopted.values(), ["patient"])
+    return adopted
+
+
+def _create(places: set[Place], owners: dict[int, Patient]) -> dict[Place, ImageBatch]:
+    """Make the batches that are missing; another process may make the same at the same time."""
+    if not places:
+        return {}
+    ImageBatch.objects.bulk_create(
+        [
+            ImageBatch(
+                patient=owners[patient],
+                owner_ref=normalise_ref(owners[patient].filemaker_id),
+                captured_on=day,
+                source=source,
+                name=batch_name(day),
+            )
+            for patient, day, source in sorted(places, key=str)
+        ],
+        ignore_conflicts=True,
+    )
+    return _existing(places)

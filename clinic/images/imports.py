@@ -1,0 +1,88 @@
+"""The clinic's first import: every image of the layout API_Images."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from clinic.images import batches
+from clinic.images.models import Image
+from clinic.texts import cut_name, storable
+from unlade.cargo import Content
+from unlade.importer import Consignment, ContainerImport, DateField, Owner, Thumbnail
+from unlade.owners import normalise_ref
+from unlade.states import ItemState
+
+
+class ImageImport(ContainerImport):
+    """Images of patients; DESIGN 4."""
+
+    name = "images"
+    layout = "API_Images"
+    identity = "id"
+    containers = ("image_Full", "image_Ex_large", "image_large", "image_medium", "image_small")
+    owner = Owner(field="id_Contact", model="patients.Patient", match="filemaker_id")
+    taken_on = DateField("date")
+    category = "Type"
+    original_name = "Name of file"
+    key = "patients/filemaker-import/images/{owner}/{date}/{identity}{ext}"
+    thumbnail = Thumbnail(300, 300)
+    marker = "NexusExportDate"
+    noun = ("image", "images")
+    group_noun = "patient days"
+
+    def record(self, item: Consignment, content: Content) -> Image:
+        """Write the image and its batch. The same identity again updates its row, and moves it where it belongs."""
+        filemaker_id = item.identity or f"record-{item.record.record_id}"
+        image = Image.objects.select_for_update().filter(filemaker_id=filemaker_id).first()
+        batch = batches.batch_for(item.owner, normalise_ref(item.owner_ref), item.day, item.source)
+        if image is None:
+            image = Image(filemaker_id=filemaker_id, uploaded_by=item.uploaded_by, order=_order(item.record.record_id))
+        left = None if image.batch_id == batch.pk else image.batch_id
+        image.batch = batch
+        for name, value in self._columns(item, content).items():
+            setattr(image, name, value)
+        image.save()
+        if left is not None:
+            batches.clear_away([left])
+        return image
+
+    def _columns(self, item: Consignment, content: Content) -> dict[str, Any]:
+        """What the source and the file say; caption, order and uploader of an image stay as they are."""
+        metadata = {storable(name): storable(value) for name, value in item.metadata.items()}
+        category = storable(item.category)
+        limit = Image._meta.get_field("category").max_length or 0
+        if len(category) > limit:
+            metadata.setdefault(self.category, category)
+        taken = content.taken_naive.date() if content.taken_naive else None
+        return {
+            "key": item.key,
+            "thumbnail_key": item.thumbnail_key,
+            "thumbnail_size": item.thumbnail_size,
+            "original_name": cut_name(storable(item.original_name), 255),
+            "file_size": content.size,
+            "sha256": content.sha256,
+            "mime_type": content.mime_type[:150],
+            "width": content.width,
+            "height": content.height,
+            "category": category[:limit],
+            "date_taken": item.day or taken,
+            "quarantined": item.state == ItemState.QUARANTINED,
+            "filemaker_metadata": metadata,
+        }
+
+    def link(self, pairs: Sequence[tuple[Any, Any]]) -> Collection[Any]:
+        """Repoint images to owners that arrived later; returns the keys of images that are no longer there."""
+        return batches.link(pairs)
+
+    def orphans(self, after: Any, limit: int) -> Sequence[Any]:
+        """Images of this import whose batch has no patient, by primary key."""
+        rows = Image.objects.filter(batch__patient=None, batch__source=self.name).order_by("pk")
+        if after is not None:
+            rows = rows.filter(pk__gt=after)
+        return list(rows.values_list("pk", flat=True)[:limit])
+
+
+def _order(record_id: str) -> int:
+    """FileMaker numbers records as they are made: an order that hangs neither on arrival nor on the batch."""
+    return int(record_id) if record_id.isascii() and record_id.isdigit() and len(record_id) < 19 else 0

@@ -1,0 +1,62 @@
+"""Clinics and patients. Both are known by their FileMaker id, which outlives our primary keys (LESSONS 9 and 10)."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Trim, Upper
+
+
+class ArchivableQuerySet(models.QuerySet):
+    """Rows that are put away, not deleted."""
+
+    def active(self) -> ArchivableQuerySet:
+        return self.filter(archived_at=None)
+
+    def archived(self) -> ArchivableQuerySet:
+        return self.exclude(archived_at=None)
+
+
+class Archivable(models.Model):
+    """A row that is put away instead of deleted: files hang on it."""
+
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ArchivableQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    @property
+    def archived(self) -> bool:
+        return self.archived_at is not None
+
+
+class Clinic(Archivable):
+    name = models.CharField(max_length=200)
+    filemaker_id = models.CharField(max_length=64, unique=True, null=True, blank=True)
+
+    class Meta:
+        ordering = ["name", "pk"]
+
+    def __str__(self) -> str:
+        return self.name or f"Clinic {self.pk}"
+
+
+class Patient(Archivable):
+    """Ids that differ only by case can stand side by side: which of them a file means is then for a person to say."""
+
+    clinic = models.ForeignKey(Clinic, null=True, blank=True, on_delete=models.PROTECT, related_name="patients")
+    filemaker_id = models.CharField(max_length=64, unique=True, null=True, blank=True)
+    first_name = models.CharField(max_length=150, blank=True)
+    last_name = models.CharField(max_length=150, blank=True)
+    date_of_birth = models.DateField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["last_name", "first_name", "pk"]
+        indexes = [
+            # The expression by which unlade.owners looks for owners, letter by letter, or it is not used.
+            models.Index(Upper(Trim("filemaker_id")), name="patient_filemaker_ref"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.last_name}, {self.first_name}".strip(", ") or f"Patient {self.pk}"
