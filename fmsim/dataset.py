@@ -79,6 +79,7 @@ class Layout:
     table: str
     fields: list[Field]
     portals: dict[str, list[Field]] = field(default_factory=dict)
+    folder: str = ""  #: the folder that a listing of layouts shows it in
 
 
 @dataclass(slots=True)
@@ -99,6 +100,17 @@ class Account:
     name: str
     password: str
     privileges: frozenset[str] = frozenset({"fmrest"})
+    hides: dict[str, frozenset[str]] = field(default_factory=dict)  #: table -> recordIds that this account does not see
+
+
+@dataclass(slots=True)
+class Script:
+    """A script that a request may name. It does nothing but answer: `result` None echoes the parameter."""
+
+    name: str
+    result: str | None = None
+    error: str = "0"
+    folder: str = ""
 
 
 @dataclass(slots=True)
@@ -109,3 +121,4 @@ class DataSet:
     tables: dict[str, list[Record]]
     product_name: str = "FileMaker Data API Engine"
     product_version: str = "21.1.1.41"
+    scripts: list[Script] = field(default_factory=list)

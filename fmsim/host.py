@@ -1,0 +1,418 @@
+"""The simulated host: takes a request, lets the fault plan at it, has it answered, and counts what went out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from fmsim import calls, mutations
+from fmsim.answer import Effects, Reply, Sent, Throttle, deliver, envelope, reason
+from fmsim.api import Api, error_body
+from fmsim.calls import Call
+from fmsim.clock import Clock
+from fmsim.dataset import DataSet
+from fmsim.errors import HostError, HtmlUnauthorized
+from fmsim.faults import Plan, Rule, Tickets
+from fmsim.ledger import Entry, Stats
+from fmsim.links import Link, Links
+from fmsim.meter import Meter
+from fmsim.sessions import Session, Sessions
+from fmsim.streaming import COOKIE, Mode, Step, Streaming, page
+from fmsim.switches import Switches
+from fmsim.tables import Table, Tables
+from fmsim.wire import Connection, Request
+
+_NEEDS_JSON = frozenset({"log_in", "create", "edit", "find", "set_globals"})
+_WRITES = frozenset({"create", "edit", "duplicate", "delete", "upload"})
+_NO_SESSION = frozenset({"product_info", "databases", "log_in", "log_out", "unknown", "wrong_verb"})
+_MASKED = re.compile(r"(/sessions/)[0-9A-Za-z]+")
+
+
+@dataclass(slots=True)
+class Settings:
+    """How a host behaves.
+
+    Attributes:
+        streaming: container mode (CONTRACT A5).
+        latency: seconds before every answer, for each request by itself.
+        bandwidth: bytes a second of the host's line, shared by all; None: unlimited.
+        switches: values for what nobody knows for certain.
+        faults: a fault plan's JSON.
+        meter_limit: bytes that may be sent before 953; None: no limit.
+        seed: of everything that looks random.
+    """
+
+    streaming: Mode = "protected"
+    latency: float = 0.0
+    bandwidth: float | None = None
+    switches: Switches = field(default_factory=Switches)
+    faults: Iterable[Any] = ()
+    meter_limit: int | None = None
+    seed: int = 1
+
+
+class Host:
+    """Everything behind the socket. Lives in one event loop; only `handle` awaits.
+
+    Args:
+        data: what is served.
+        settings: how.
+        clock: for expiry, fault windows and the log.
+        base: scheme, host and port that clients reach it at.
+    """
+
+    def __init__(self, data: DataSet, settings: Settings, clock: Clock, base: str) -> None:
+        self.data, self.settings, self.clock, self.base = data, settings, clock, base
+        self.switches = settings.switches
+        self.version = _version(data.product_version)
+        self.tables = Tables(data, self.switches.hidden_records)
+        self.sessions = Sessions(data, self.switches, settings.seed)
+        self.links = Links(self.switches, settings.seed, base)
+        self.stats = Stats()
+        self.meter = Meter(settings.meter_limit, self.switches, self.version)
+        self.plan = Plan(settings.faults, settings.seed)
+        self.api = Api(self)
+        relative = self.switches.location == "relative" or (
+            self.switches.location == "auto" and self.version >= (20, 0)
+        )
+        self.streaming = Streaming(settings.streaming, self.switches, self.links, self.sessions, base, relative)
+        self._throttle = Throttle(settings.bandwidth)
+        self._requests = 0
+
+    # the way of a request
+
+    async def handle(self, request: Request, connection: Connection) -> bool:
+        """Answers one request; says whether the connection goes on."""
+        if request.raw_path.startswith("/-/"):
+            return await self._control(request, connection)
+        if request.raw_path.startswith(("/Streaming_SSL/", "/Streaming/")):
+            return await self._container(request, connection)
+        call = calls.read(request)
+        entry = self._entry(request, call.kind)
+        entry.record_id, entry.field = call.record_id, call.field
+        tickets = self._arrive(entry)
+        if call.action in _WRITES:
+            self.stats.writes += 1
+        await self._wait()
+        session = self._session_of(request, call)
+        async with self._turn(session):
+            if session is not None:
+                entry.session, entry.account = session.number, session.account.name
+            reply, effects = self._answer_call(call, request, entry, tickets)
+            return await self._send(request, connection, reply, effects, entry)
+
+    async def _container(self, request: Request, connection: Connection) -> bool:
+        link = self.links.find(request.segments[-1])
+        hop = self.streaming.hop(request, link)
+        entry = self._entry(request, "container")
+        entry.hop = hop
+        entry.first = hop == 1 or (link is not None and link.body_asked)
+        if link is not None:
+            entry.record_id, entry.field, entry.session = link.row.record_id, link.field, link.session.number
+        tickets = self._arrive(entry)
+        if link is not None:
+            if entry.first:
+                link.tickets = tickets
+            tickets = link.tickets or []
+            link.body_asked = link.body_asked or hop == 2
+        stats = self.stats
+        stats.enter_download()
+        connection.interruptible = True
+        try:
+            await self._wait()
+            async with self._turn(link.session if link else None):
+                reply, effects = self._answer_container(request, link, hop, tickets, entry)
+                return await self._send(request, connection, reply, effects, entry)
+        finally:
+            connection.interruptible = False
+            stats.leave_download()
+
+    def _entry(self, request: Request, kind: str) -> Entry:
+        self._requests += 1
+        entry = Entry(self._requests, self.clock.now(), request.method, _MASKED.sub(r"\1<token>", request.target), kind)
+        entry.bearer, entry.cookie = request.bearer is not None, bool(request.cookies(COOKIE))
+        entry.seconds = time.monotonic()
+        return entry
+
+    def _arrive(self, entry: Entry) -> Tickets:
+        self.stats.arrive(entry)
+        return self.plan.arrive(entry)
+
+    async def _wait(self) -> None:
+        if self.settings.latency:
+            await asyncio.sleep(self.settings.latency)
+
+    @asynccontextmanager
+    async def _turn(self, session: Session | None) -> AsyncIterator[None]:
+        """Waits for the session's other calls, where the switch says so."""
+        if session is None or not self.switches.serial_sessions:
+            yield
+            return
+        async with session.lock:
+            yield
+
+    def _session_of(self, request: Request, call: Call) -> Session | None:
+        """Whose call it is, for the log; refusals come later."""
+        try:
+            return self.sessions.use(
+                call.name if call.action == "log_out" else request.bearer, self.clock.now(), touch=False
+            )
+        except (HostError, HtmlUnauthorized):
+            return None
+
+    # faults
+
+    def _strike(
+        self, rules: list[Rule], entry: Entry, table: Table, session: Session | None
+    ) -> tuple[Reply | None, Effects, bool]:
+        """Does what the acting rules say. Returns an answer in place of the true one, effects on the way, and `stale`."""
+        reply, effects, stale = None, Effects(), False
+        for rule in rules:
+            do = rule.do
+            entry.faults.append(rule.index)
+            mutations.apply(table, do, self.settings.seed)
+            if do.get("drop_session") and session is not None:
+                self.sessions.end(session)
+            if do.get("drop_all_sessions"):
+                self.sessions.end_all()
+            stale = stale or bool(do.get("stale"))
+            if reply is None and ("status" in do or "code" in do):
+                reply = self._fault_reply(do)
+            if "delay" in do:
+                if do.get("where", "first_byte") == "body":
+                    effects.delay_in_body += float(do["delay"])
+                else:
+                    effects.delay += float(do["delay"])
+            if "reset_after" in do:
+                effects.reset_after = int(do["reset_after"])
+            if "truncate" in do:
+                effects.truncate = int(do["truncate"])
+            if "content_type" in do:
+                effects.content_type = do["content_type"]
+        self._forget_links()
+        return reply, effects, stale
+
+    def _fault_reply(self, do: dict[str, Any]) -> Reply:
+        if "code" in do:
+            error = HostError(int(do["code"]), do.get("message"), do.get("status"))
+            reply = self._error(error)
+        else:
+            status, body = int(do["status"]), do.get("body", "html")
+            match body:
+                case "html":
+                    reply = page(status, "Sign in" if status == 200 else reason(status))
+                case "json":
+                    reply = Reply(status, envelope({}, 0 if status == 200 else 1701))
+                case "empty" | "" | None:
+                    reply = Reply(status, b"", None)
+                case _:
+                    reply = Reply(status, str(body).encode(), "text/plain")
+        reply.headers += [(str(name), str(value)) for name, value in (do.get("headers") or {}).items()]
+        return reply
+
+    # answers
+
+    def _answer_call(self, call: Call, request: Request, entry: Entry, tickets: Tickets) -> tuple[Reply, Effects]:
+        effects = Effects()
+        try:
+            session = self._session_of(request, call)
+            layout = self.tables.layouts.get(call.layout)
+            table = self.tables.of(layout) if layout else self.tables.first()
+            rules = self.plan.acting(tickets, self.clock.now()) if tickets else []
+            reply, effects, stale = self._strike(rules, entry, table, session) if rules else (None, effects, False)
+            if reply is None:
+                reply = self._true_answer(call, request, entry, stale)
+        except HostError as error:
+            reply = self._error(error)
+        except HtmlUnauthorized:
+            reply = page(401, "Unauthorized")
+        return reply, effects
+
+    def _true_answer(self, call: Call, request: Request, entry: Entry, stale: bool) -> Reply:
+        if call.action == "unknown":
+            raise HostError(1700)
+        if call.action == "wrong_verb":
+            raise HostError(1704)
+        if call.action in _NEEDS_JSON:
+            self._check_content_type(request)
+        now = self.clock.now()
+        if call.action == "log_in":
+            return self._log_in(call, request, entry, now)
+        if call.action == "log_out":
+            return self._log_out(call, now)
+        if call.action == "databases" and self.switches.filter_databases:
+            self.sessions.check_credentials(request, now)
+        session = None
+        if call.action not in _NO_SESSION:
+            touch = call.action != "validate" or self.switches.validate_resets_idle
+            session = self.sessions.use(request.bearer, now, touch=touch)
+            if call.database and not self.sessions.same_database(session, call.database):
+                raise HostError(952)
+        self.meter.check(call.action, now)
+        return self.api.answer(call, request, session, stale=stale)
+
+    def _log_in(self, call: Call, request: Request, entry: Entry, now: float) -> Reply:
+        self.api.body(request)
+        self.meter.check(call.action, now)
+        session = self.sessions.log_in(request, call.database, now)
+        self.stats.logins += 1
+        entry.session, entry.account = session.number, session.account.name
+        response = {} if self.switches.cloud else {"token": session.token}
+        return Reply(body=envelope(response), headers=[("X-FM-Data-Access-Token", session.token)])
+
+    def _log_out(self, call: Call, now: float) -> Reply:
+        try:
+            session = self.sessions.use(call.name, now)
+            if not self.sessions.same_database(session, call.database):
+                raise HostError(952)
+        except HostError:
+            if self.switches.second_logout == "ok":
+                return Reply(body=envelope({}))
+            raise
+        self.sessions.end(session)
+        self._forget_links()
+        self.stats.logouts += 1
+        return Reply(body=envelope({}))
+
+    def _check_content_type(self, request: Request) -> None:
+        given = request.headers.get("content-type", "")
+        kind, semicolon, _ = given.partition(";")
+        if self.switches.strict_content_type and kind.strip().lower() != "application/json":
+            raise HostError(1705)
+        refuse = self.switches.charset_parameter == "reject" or (
+            self.switches.charset_parameter == "auto" and self.version[0] == 18
+        )
+        if semicolon and refuse:
+            raise HostError(960, status=400)
+
+    def _answer_container(
+        self, request: Request, link: Link | None, hop: int, tickets: Tickets, entry: Entry
+    ) -> tuple[Reply, Effects]:
+        now = self.clock.now()
+        self._expire(link, now)
+        effects, reply = Effects(), None
+        step = self.streaming.next_step(request, link, hop, now)
+        if tickets and link is not None:
+            final = step in (Step.BODY, Step.MISSING)
+            rules = self.plan.acting(tickets, now, hop=hop, final=final)
+            if rules:
+                reply, effects, stale = self._strike(rules, entry, link.table, link.session)
+                link.stale = link.stale or stale
+                step = self.streaming.next_step(request, link, hop, now)
+        if reply is None and request.method not in ("GET", "HEAD"):
+            reply = page(405, "Method Not Allowed")
+        if reply is None and step in (Step.BODY, Step.REDIRECT):
+            try:
+                self.meter.check("container", now)
+            except HostError as error:
+                reply = self._error(error)
+        return reply or self.streaming.answer(step, request, link, hop), effects
+
+    def _expire(self, link: Link | None, now: float) -> None:
+        """A link's session may have expired without anybody asking for it."""
+        if link is not None and link.session.alive:
+            try:
+                self.sessions.use(link.session.token, now, touch=False)
+            except (HostError, HtmlUnauthorized):
+                self._forget_links()
+
+    def _forget_links(self) -> None:
+        while self.sessions.ended:
+            self.links.forget(self.sessions.ended.pop())
+
+    def _error(self, error: HostError) -> Reply:
+        shuffled = (
+            self.switches.shuffle_members and random.Random(f"{self.settings.seed} {self._requests}").random() < 0.5
+        )
+        return Reply(error.status, error_body(error.code, error.message, shuffled), code=error.code)
+
+    # sending and counting
+
+    async def _send(
+        self, request: Request, connection: Connection, reply: Reply, effects: Effects, entry: Entry
+    ) -> bool:
+        sent, bare = Sent(), request.method == "HEAD"
+        stats, container = self.stats, entry.kind == "container"
+        try:
+            return await deliver(
+                connection, reply, effects, self._throttle, sent, keep_alive=request.keep_alive, bare=bare
+            )
+        finally:
+            entry.status, entry.head, entry.body, entry.code = sent.status, sent.head, sent.body, reply.code
+            entry.complete = sent.complete and reply.completes
+            entry.seconds = time.monotonic() - entry.seconds
+            stats.settle(entry)
+            self.meter.count(sent.body, container, self.clock.now())
+
+    # what tests ask for
+
+    async def _control(self, request: Request, connection: Connection) -> bool:
+        """`/-/`: statistics, log, faults, reset. Not counted, not delayed; only from this machine."""
+        try:
+            reply = self._control_reply(request)
+        except ValueError as problem:
+            reply = Reply(400, json.dumps({"error": str(problem)}).encode())
+        return await deliver(
+            connection,
+            reply,
+            Effects(),
+            Throttle(None),
+            Sent(),
+            keep_alive=request.keep_alive,
+            bare=request.method == "HEAD",
+        )
+
+    def _control_reply(self, request: Request) -> Reply:
+        if not request.peer.startswith("127.") and request.peer not in ("::1", "::ffff:127.0.0.1"):
+            return Reply(403, b"{}")
+        match request.method, request.raw_path:
+            case "GET", "/-/stats":
+                return Reply(body=json.dumps(self.statistics()).encode(), content_type="application/json")
+            case "GET", "/-/log":
+                return Reply(body=self.stats.log_text().encode(), content_type="application/x-ndjson")
+            case "GET", "/-/fmdapi.log":
+                lines = [entry.fmdapi_line() + "\n" for entry in self.stats.entries if entry.kind != "container"]
+                return Reply(body="".join(lines).encode(), content_type="text/tab-separated-values")
+            case "PUT", "/-/faults":
+                rules = json.loads(request.body or b"[]")
+                if not isinstance(rules, list):
+                    raise ValueError("a fault plan is a JSON list")  # noqa: TRY004 -- input
+                self.set_faults(rules)
+                return Reply(body=b"{}")
+            case "POST", "/-/reset":
+                self.reset()
+                return Reply(body=b"{}")
+        return Reply(404, b"{}")
+
+    def statistics(self) -> dict[str, Any]:
+        """The object of `GET /-/stats`."""
+        return self.stats.as_json(len(self.sessions.open_now(self.clock.now())))
+
+    def set_faults(self, rules: Iterable[Any]) -> None:
+        """Puts another plan in force.
+
+        Raises:
+            ValueError: a rule is not understood.
+        """
+        self.plan = Plan(rules, self.settings.seed, self.stats.entries)
+
+    def reset(self) -> None:
+        """Counters to zero, data as at the start, nobody logged in; the plan stays, its counters start again."""
+        self.stats = Stats()
+        self.plan.reset()
+        self.tables.reset()
+        self.sessions.end_all()
+        self._forget_links()
+        self.meter.reset()
+
+
+def _version(text: str) -> tuple[int, int]:
+    found = re.match(r"(\d+)(?:\.(\d+))?", text)
+    return (int(found[1]), int(found[2] or 0)) if found else (21, 0)
