@@ -61,14 +61,14 @@ _POSTGRES = {
 }
 
 
-def before_migrate(sender: Any, using: str, plan: Any, **_: Any) -> None:
+def before_migrate(*, using: str, plan: Any, **_: Any) -> None:
     """Take the triggers away when a migration of these tables lies ahead."""
     if any(migration.app_label == "images" for migration, _backwards in plan):
         with transaction.atomic(using=using):
             drop_triggers(connections[using])
 
 
-def after_migrate(sender: Any, using: str, **_: Any) -> None:
+def after_migrate(*, using: str, **_: Any) -> None:
     """Put the triggers in place, and count anew if they were not there."""
     connection = connections[using]
     with connection.cursor() as cursor:

@@ -33,11 +33,10 @@ class ImageImport(ContainerImport):
 
     def record(self, item: Consignment, content: Content) -> Image:
         """Write the image and its batch. The same identity again updates its row, and moves it where it belongs."""
-        filemaker_id = item.identity or f"record-{item.record.record_id}"
-        image = Image.objects.select_for_update().filter(filemaker_id=filemaker_id).first()
+        image = Image.objects.select_for_update().filter(filemaker_id=item.identity).first()
         batch = batches.batch_for(item.owner, normalise_ref(item.owner_ref), item.day, item.source)
         if image is None:
-            image = Image(filemaker_id=filemaker_id, uploaded_by=item.uploaded_by, order=_order(item.record.record_id))
+            image = Image(filemaker_id=item.identity, uploaded_by=item.uploaded_by, order=_order(item.record.record_id))
         left = None if image.batch_id == batch.pk else image.batch_id
         image.batch = batch
         for name, value in self._columns(item, content).items():

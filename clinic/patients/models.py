@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 from django.db import models
 from django.db.models.functions import Trim, Upper
 
 
-class ArchivableQuerySet(models.QuerySet):
+class ArchivableQuerySet(models.QuerySet[Any]):
     """Rows that are put away, not deleted."""
 
-    def active(self) -> ArchivableQuerySet:
+    def active(self) -> Self:
         return self.filter(archived_at=None)
 
-    def archived(self) -> ArchivableQuerySet:
+    def archived(self) -> Self:
         return self.exclude(archived_at=None)
 
 
