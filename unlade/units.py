@@ -53,7 +53,7 @@ def parse_size(text: str | int) -> int:
 
 
 def format_size(size: int) -> str:
-    """`1.8 MB`, `144 GB`, `950 B`: decimal, with one place below a hundred."""
+    """`1.8 MB`, `263 KB`, `129.6 GB`, `950 B`: decimal, with one place below a hundred and from GB up."""
     if size < 0:
         return "-" + format_size(-size)
     if size < 1000:
@@ -63,9 +63,9 @@ def format_size(size: int) -> str:
     while value >= Decimal("999.5") and len(names) > 1:
         value /= 1000
         names.pop(0)
-    if value < Decimal("99.95"):
-        return str(value.quantize(Decimal("0.1"), ROUND_HALF_UP)).removesuffix(".0") + f" {names[0]}"
-    return f"{value.quantize(Decimal(1), ROUND_HALF_UP):,} {names[0]}"
+    if value < Decimal("99.95") or names[0] not in ("KB", "MB"):
+        return f"{value.quantize(Decimal('0.1'), ROUND_HALF_UP):,}".removesuffix(".0") + f" {names[0]}"
+    return f"{value.quantize(Decimal(1), ROUND_HALF_UP)} {names[0]}"
 
 
 def parse_duration(text: str | timedelta) -> timedelta:

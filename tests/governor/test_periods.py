@@ -30,7 +30,7 @@ periods = st.builds(
     day=st.integers(1, 28),
     zone=st.sampled_from([ZoneInfo(name) for name in ZONES]),
 ) | st.sampled_from([Period("year", 2, 29), Period("month", day=31), Period("year", 2, 29, ZoneInfo("Asia/Beirut"))])
-moments = st.datetimes(datetime(1975, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))
+moments = st.datetimes(datetime(1975, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 
 
 def utc(text: str) -> datetime:

@@ -187,7 +187,7 @@ class Governor:
         """To be called every second or so by the run loop: a long silence tells that this machine slept."""
         with self._turn:
             now = self._monotonic()
-            if self._last_beat is not None and now - self._last_beat > self.settings.beat_gap.total_seconds():
+            if self._silence(now):
                 self._slept_at = now
             self._last_beat = now
 
@@ -317,7 +317,12 @@ class Governor:
     def _slept_during(self, ticket: _Ticket) -> bool:
         by_wall = (self._clock() - ticket.wall).total_seconds()
         drift = abs(by_wall - (self._monotonic() - ticket.began))
-        return drift > self.settings.drift.total_seconds() or ticket.began <= self._slept_at
+        # The failure may be noticed before the first beat after waking.
+        silent = self._silence(self._monotonic())
+        return drift > self.settings.drift.total_seconds() or ticket.began < self._slept_at or silent
+
+    def _silence(self, now: float) -> bool:
+        return self._last_beat is not None and now - self._last_beat > self.settings.beat_gap.total_seconds()
 
     def _learn(self, ticket: _Ticket, judgement: Judgement) -> None:
         now, download = self._clock(), ticket.kind == "container"
