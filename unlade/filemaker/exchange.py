@@ -1,0 +1,90 @@
+"""One request of the Data API, from the booking of its bytes to its parsed answer.
+
+Order (CONTRACT B4): reserve, pass the gate, ask, settle what came. The gate sees trouble (502, reset, 812) as an
+exception and everything else, a refusal included, as a sound answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from unlade.cargo import Wire
+from unlade.errors import ConnectionBroken, ProtocolError, Transient, Truncated
+from unlade.filemaker.errors import Reply, hardship, parse_reply
+from unlade.filemaker.transport import Answer, Transport
+from unlade.source import Booking, Gate, RequestKind, Toll
+
+#: A body larger than this is not read into memory.
+MAX_BODY = 256 * 1000 * 1000
+#: Response heads of a FileMaker host stay below this.
+HEAD = 1000
+
+
+class Exchange:
+    """Asks and books. Safe to use from any thread. `clock` gives aware UTC times."""
+
+    def __init__(self, transport: Transport, toll: Toll, gate: Gate, clock: Callable[[], datetime]) -> None:
+        self.transport = transport
+        self.toll = toll
+        self.gate = gate
+        self.clock = clock
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        content: bytes | None = None,
+        *,
+        kind: RequestKind,
+        expected: int,
+    ) -> Reply:
+        """Ask once; `expected` is the body's likely size in bytes. A refusal is a `Reply`.
+
+        Raises `HostTrouble`, `OwnNetworkDown`, `NotNow`, `Interrupted`, `SourceError`.
+        """
+        expected += HEAD
+        booking = self.toll.reserve(kind, expected)
+        came = Wire()
+        try:
+            with self.gate.passage(kind):
+                try:
+                    answer = self.transport.send(method, target, headers, content)
+                except Transient as error:
+                    came = error.wire
+                    raise
+                try:
+                    reply = read_reply(answer, booking, expected)
+                finally:
+                    came = answer.meter.owed
+                if trouble := hardship(reply, self.clock()):
+                    raise trouble
+                return reply
+        finally:
+            booking.settle(came)
+
+
+def read_reply(answer: Answer, booking: Booking, reserved: int) -> Reply:
+    """Read an answer whole; what passes the reservation is reserved before it is read on."""
+    too_large = ProtocolError("The host's answer is too large to read", remedy="Ask for fewer records: --batch-size.")
+    meter = answer.meter
+    try:
+        if (known := meter.content_length) is not None:
+            if known > MAX_BODY:
+                raise too_large
+            if known + meter.head > reserved:
+                booking.raise_to(reserved := known + meter.head)
+        body = bytearray()
+        for chunk in answer.chunks():
+            body += chunk
+            if len(body) > MAX_BODY:
+                raise too_large
+            if meter.read.total > reserved:
+                booking.raise_to(reserved := 2 * meter.read.total)
+    except Truncated as error:
+        # Half a JSON document is no answer at all; the connection is to blame.
+        raise ConnectionBroken("The host's answer ended early", wire=error.wire) from None
+    finally:
+        answer.close()
+    return parse_reply(answer.status, dict(answer.headers), bytes(body), meter.read)
