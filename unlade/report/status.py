@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from unlade.governor.breaker import BreakerState
-from unlade.governor.budget import Budget
+from unlade.governor.budget import Budget, Room
 from unlade.importer import ContainerImport
 from unlade.ledger.models import Host, Item, Source, TransferUsage
 from unlade.report import advice
@@ -116,20 +116,31 @@ def _warnings(source: SourceFigures) -> list[str]:
 
 def allowance_figures(budget: Budget | None, now: datetime, host: Host | None = None) -> AllowanceFigures:
     """Every limit's figures at `now`, and what was ever booked for `host`."""
-    limits = tuple(
-        LimitFigures(
-            name=room.limit.name,
-            size=room.limit.size,
-            reserve=room.limit.reserve,
-            used=room.used,
-            held=room.held,
-            left=max(0, room.left),
-            resets_at=room.resets_at,
-        )
-        for room in (budget.headroom(now) if budget else ())
-    )
     usage = TransferUsage.objects.filter(host=host) if host else TransferUsage.objects.all()
-    return AllowanceFigures(limits, booked=usage.aggregate(sum=Sum("charged"))["sum"] or 0)
+    limits = tuple(_limit(room, usage, now) for room in (budget.headroom(now) if budget else ()))
+    return AllowanceFigures(limits, booked=_charged(usage))
+
+
+def _limit(room: Room, usage: QuerySet[TransferUsage], now: datetime) -> LimitFigures:
+    """A limit's figures. Reservations of other processes are among the spent bytes; here they are told apart."""
+    limit = room.limit
+    foreign = 0
+    if limit.period.kind != "run":
+        foreign = _charged(usage.filter(settled=False, opened_at__gte=limit.period.window(now).start)) - room.held
+    foreign = min(max(0, foreign), room.used)
+    return LimitFigures(
+        name=limit.name,
+        size=limit.size,
+        reserve=limit.reserve,
+        used=room.used - foreign,
+        held=room.held + foreign,
+        left=max(0, room.left),
+        resets_at=room.resets_at,
+    )
+
+
+def _charged(usage: QuerySet[TransferUsage]) -> int:
+    return usage.aggregate(sum=Sum("charged"))["sum"] or 0
 
 
 def _host(key: str | None) -> Host | None:
