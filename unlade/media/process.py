@@ -13,9 +13,9 @@ from unlade.media.messages import Decoded, Garbled, Job, job_message, read_decod
 
 #: What a child may know of our environment: where things are, never what lets somebody in.
 _PASSED_ON = frozenset(
-    ("PATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "TEMP", "TMP", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE")
-    + ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
-    + ("PYTHONHOME", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+    {"PATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "TEMP", "TMP", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE"}
+    | {"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"}
+    | {"PYTHONHOME", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__"}
 )
 
 
