@@ -239,7 +239,7 @@ def test_of_two_states_the_later_holds_and_of_equals_the_stricter() -> None:
     "wrong", [{"cool_downs": ()}, {"cool_downs": (-MINUTE,)}, {"threshold": 0}, {"threshold": 6}, {"share_of": 21}]
 )
 def test_rules_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="must hold|at least one"):
+    with pytest.raises(ValueError, match=r"must hold|at least one"):
         BreakerRules(**wrong)  # type: ignore[arg-type]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -202,6 +203,9 @@ class Books(RuleBasedStateMachine):
         """What it held stays spent; the next process opens the budget from the books."""
         self.lines += [(self.now, wire) for wire in self.held.values()]
         self.held.clear()
+        self.read_the_books()
+
+    def read_the_books(self) -> None:
         used: dict[str, Wire] = defaultdict(Wire)
         ahead: dict[str, tuple[datetime, Wire]] = {}
         for limit in self.budget.limits:
@@ -213,6 +217,8 @@ class Books(RuleBasedStateMachine):
                     ahead[limit.name] = (at, ahead.get(limit.name, (at, Wire()))[1] + wire)
         factor = self.budget.container_factor
         self.budget = opened(self.budget.limits, self.now, used=used, ahead=ahead, container_factor=factor)
+        for ticket, want in self.held.items():
+            self.budget = replace(self.budget, holds={**self.budget.holds, ticket: want})
 
     @rule(
         step=st.sampled_from(
@@ -225,6 +231,8 @@ class Books(RuleBasedStateMachine):
     @rule(step=st.sampled_from([timedelta(minutes=7), timedelta(hours=2), timedelta(days=2), timedelta(days=60)]))
     def the_clock_is_set_back(self, step: timedelta) -> None:
         self.now -= step
+        if not self.budget.knows(self.now):
+            self.read_the_books()
 
     @invariant()
     def no_limit_is_passed_in_the_present_period(self) -> None:
@@ -247,6 +255,20 @@ class Books(RuleBasedStateMachine):
 
 Books.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
 TestBooks = Books.TestCase
+
+
+def test_a_clock_set_back_past_the_opening_is_noticed() -> None:
+    budget = opened([Limit("hour", MB, HOUR), Limit("run", MB, RUN)], NOW)
+    assert budget.knows(NOW - timedelta(minutes=30)) and not budget.knows(NOW - timedelta(minutes=31))
+
+
+def test_what_is_booked_ahead_counts_now_and_then() -> None:
+    ahead = NOW + timedelta(hours=3)
+    budget = opened(
+        [Limit("hour", MB, HOUR)], NOW, used={"hour": Wire(api=100)}, ahead={"hour": (ahead, Wire(api=MB - 100))}
+    )
+    assert not budget.fits(1, NOW).ok and budget.fits(100, ahead).ok and not budget.fits(101, ahead).ok
+    assert budget.fits(MB, ahead + timedelta(hours=1)).ok
 
 
 def test_an_empty_budget_refuses_nothing() -> None:

@@ -329,7 +329,7 @@ def test_trouble_over_our_own_sleep_is_not_the_hosts(time: Time, interrupt: Call
     gate = governor(time)
     gate.beat()
     for _ in range(5):
-        with pytest.raises(OwnNetworkDown) as caught, gate.passage("container"):
+        with pytest.raises(OwnNetworkDown) as caught, gate.passage("container"):  # noqa: PT012
             interrupt(time, gate)
             raise HostTimeout(wire=Wire(container=5))
         assert caught.value.wire == Wire(container=5)

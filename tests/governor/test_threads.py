@@ -121,7 +121,7 @@ def test_all_who_wait_wake_when_the_run_stops() -> None:
 
 def test_all_who_wait_wake_when_the_breaker_opens() -> None:
     gate = Governor(settings_for(pace="off", concurrency=1, threshold=1))
-    with pytest.raises(GatewayError), gate.passage("container"):
+    with pytest.raises(GatewayError), gate.passage("container"):  # noqa: PT012
         threads, errors = waiting_threads(gate, ["container"] * 6)
         raise GatewayError()
     join(threads)

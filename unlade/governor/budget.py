@@ -139,6 +139,10 @@ class Budget:
             if bucket.window.start >= start
         )
 
+    def knows(self, now: datetime) -> bool:
+        """False when the clock was set back past the periods in which this budget was opened: read the books again."""
+        return all(now >= buckets[0].window.start for buckets in self.buckets)
+
     def held(self, place: int) -> int:
         """Bytes that open reservations hold under limit number `place`."""
         limit = self.limits[place]

@@ -13,47 +13,19 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol
 
 from unlade.errors import HostTrouble, Interrupted, OwnNetworkDown
 from unlade.governor import breaker
 from unlade.governor import pace as pacing
 from unlade.governor.breaker import BreakerState
 from unlade.governor.outcome import Request, learned, resting
+from unlade.governor.permits import AllPermits, PermitSource, TroubleSeen
 from unlade.governor.settings import GovernorSettings
 from unlade.governor.verdicts import Judgement, judge
 from unlade.source import RequestKind
 
 #: Longest sleep without a look around, in seconds: bounds how late a stop is seen.
 _GLANCE = 0.2
-
-
-class PermitSource(Protocol):
-    """How many of the permits this process may use at the moment, when several processes share them.
-
-    Asked often and under the gate's lock: it must answer from memory. Whoever lowers a share gives the difference to
-    others only after `Governor.permits_in_use` has come down to it.
-    """
-
-    def share(self, most: int) -> int:
-        """Permits for this process, 0 to `most`."""
-
-
-class AllPermits:
-    """The only process: all permits are ours."""
-
-    def share(self, most: int) -> int:
-        """All of them."""
-        return most
-
-
-@dataclass(frozen=True, slots=True)
-class TroubleSeen:
-    """One trouble of this run: when, after how many good downloads since the start, and of which kind."""
-
-    at: datetime
-    downloads: int
-    reason: str
 
 
 @dataclass(slots=True, eq=False)
