@@ -29,7 +29,7 @@ def gradient(width: int, height: int, light: str, deep: str, angle: float) -> Im
     """A soft slope from light to deep."""
     slope = Image.linear_gradient("L").rotate(angle, Image.Resampling.BILINEAR, expand=False, fillcolor=128)
     return ImageOps.colorize(
-        slope.crop((40, 40, 216, 216)).resize((width, height), Image.Resampling.BICUBIC), light, deep
+        slope.crop((40, 40, 216, 216)).resize((width, height), Image.Resampling.BILINEAR), light, deep
     )
 
 

@@ -75,13 +75,17 @@ def png(picture: Image.Image, limit: int) -> Plate:
 
     def encode(width: int) -> bytes:
         small = picture.resize((width, width * picture.height // picture.width), Image.Resampling.LANCZOS)
-        small = small.quantize(64, dither=Image.Dither.NONE).convert("RGB")
+        small = few_colours(small, 200).convert("RGB")
         small.putalpha(mask.resize(small.size, Image.Resampling.LANCZOS))
         info = PngInfo()
         info.add_text("Comment", NOTE.decode("ascii"))
         return saved(small, "PNG", pnginfo=info, compress_level=6)
 
-    return plate(largest_fitting(limit, encode, range(200, 1001, 100)), "image/png", ".png")
+    return plate(largest_fitting(limit, encode, range(200, 1001, 50)), "image/png", ".png")
+
+
+def few_colours(picture: Image.Image, colours: int) -> Image.Image:
+    return picture.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
 
 
 def rounded(size: tuple[int, int]) -> Image.Image:
@@ -111,7 +115,7 @@ def webp(picture: Image.Image, limit: int) -> Plate:
 def gif(picture: Image.Image, limit: int) -> Plate:
     def encode(width: int) -> bytes:
         small = picture.resize((width, width * picture.height // picture.width), Image.Resampling.LANCZOS)
-        return saved(small.quantize(96, dither=Image.Dither.NONE), "GIF", comment=NOTE)
+        return saved(few_colours(small, 200), "GIF", comment=NOTE)
 
     return plate(largest_fitting(limit, encode, range(200, 1001, 80)), "image/gif", ".gif")
 
@@ -121,9 +125,7 @@ def tiff(picture: Image.Image, limit: int) -> Plate:
         small = picture.resize((width, width * picture.height // picture.width), Image.Resampling.LANCZOS)
         tags = ImageFileDirectory_v2()
         tags[270] = NOTE.decode("ascii")
-        return saved(
-            small.quantize(128, dither=Image.Dither.NONE).convert("RGB"), "TIFF", compression="tiff_lzw", tiffinfo=tags
-        )
+        return saved(few_colours(small, 128).convert("RGB"), "TIFF", compression="tiff_lzw", tiffinfo=tags)
 
     return plate(largest_fitting(limit, encode, range(160, 1001, 80)), "image/tiff", ".tif")
 

@@ -15,7 +15,7 @@ FIRST_DAY, LAST_DAY = date(2016, 1, 4), date(2025, 11, 28)
 #: What may lie in a container and counts as damaged (CONTRACT B2).
 DAMAGED = frozenset({"cut", "zero", "html"})
 NO_DATES = ("02/30/2019", "?", "13/45/2021", "unknown")
-WRONG_TYPES = ("application/x-unknown", "application/octet-stream", "image/jpg", "text/plain", "binary")
+WRONG_TYPES = ("application/x-unknown", "application/octet-stream", "image/jpg", "text/plain", "application/binary")
 HTML = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body><p>Your session has ended.</p></body></html>\n"
 
 

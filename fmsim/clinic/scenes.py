@@ -204,7 +204,7 @@ def portrait(width: int, height: int, rng: Random, hue: int) -> Image.Image:
 SCENES: tuple[Scene, ...] = (skin, hills, cells, contours, skin, layers, petals, chart, radiograph)
 
 
-def draw_scene(number: int, size: tuple[int, int], title: str, note: str, rng: Random, *, rough: float = 0.05, over: float = 1.5,
+def draw_scene(number: int, size: tuple[int, int], title: str, note: str, rng: Random, *, rough: float = 0.05, over: float = 1.25,
                scene: Scene | None = None) -> Image.Image:  # fmt: skip
     """Scene `number` (they take turns), upright, RGB, with its caption.
 
@@ -212,7 +212,7 @@ def draw_scene(number: int, size: tuple[int, int], title: str, note: str, rng: R
     """
     width, height = size
     picture = (scene or SCENES[number % len(SCENES)])(
-        int(width * over), int(height * over), rng, number * 3 + number // 9
+        int(width * over), int(height * over), rng, number * 3 + number // 9 * 2
     )
     picture = picture.resize((width, height), Image.Resampling.BICUBIC)
     return caption(grain(picture, rough, rng) if rough else picture, title, note)

@@ -99,7 +99,7 @@ def load_family(seed: int, form: str, index: int) -> Family:
     if form == "text":
         return Family(note_plate(1, 1_100), load_family(seed, "jpeg", 0).smaller)
     orientation = index % 8 + 1 if form == "jpeg" else 1
-    rough, scene = (0.0 if form in CLEAN else 0.09), index if form == "jpeg" else index * 5 + len(form)
+    rough, scene = (0.0 if form in CLEAN else 0.09), index if form == "jpeg" else index * 5 + len(form) + 1
     picture = draw_scene(
         scene,
         LOAD_SIZE,

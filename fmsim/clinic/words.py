@@ -48,11 +48,15 @@ def image_type(rng: Random) -> str:
         return ""
     if draw < 0.012:
         return _LONGEST
-    place, view = rng.choice(_PLACES), rng.choice(_VIEWS)
-    words = f"{place} {view}".strip() if rng.random() < 0.6 or not view else f"{place}, {view}"
-    if draw > 0.97:
+    place = rng.choices(_PLACES, [1 / (rank + 1) for rank in range(len(_PLACES))])[0]
+    view = rng.choice(_VIEWS)
+    if not view:
+        words = place
+    else:
+        words = f"{place}, {view}" if (len(place) + len(view)) % 3 else f"{place} {view}"
+    if draw > 0.99:
         return words.lower()
-    return words + " " if draw > 0.955 else words
+    return words + " " if draw > 0.97 else words
 
 
 #: Names that have broken importers: spaces, umlauts (composed and not), Japanese, slashes, colons, quotes, length.
