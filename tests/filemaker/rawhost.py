@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
@@ -89,10 +90,8 @@ class RawHost:
     def stop(self) -> None:
         self._stop.set()
         # close() alone does not wake a thread that waits in accept().
-        try:
+        with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self._socket.close()
         self._threads[0].join(5)
 
@@ -128,11 +127,11 @@ def answer(
     return f"HTTP/1.1 {status} Whatever\r\n{lines}\r\n".encode("latin-1") + body
 
 
-def fm(response: dict[str, Any] | None = None, code: int = 0, status: int | None = None, **headers: str) -> bytes:
+def fm(response: dict[str, Any] | None = None, code: int = 0, headers: dict[str, str] | None = None) -> bytes:
     """An answer of the Data API."""
     document = {"response": response or {}, "messages": [{"code": str(code), "message": "x"}]}
-    status = status or (200 if code == 0 else 401 if code in (212, 952) else 500)
-    fields = {"Content-Type": "application/json; charset=utf-8", **headers}
+    status = 200 if code == 0 else 401 if code in (212, 952) else 500
+    fields = {"Content-Type": "application/json; charset=utf-8", **(headers or {})}
     return answer(status, json.dumps(document).encode(), fields)
 
 
@@ -197,7 +196,7 @@ class FakeHost:
             self.logins += 1
             token = f"{self.logins:052x}"
             self.tokens.add(token)
-        return fm({"token": token}, **{"X-FM-Data-Access-Token": token})
+        return fm({"token": token}, headers={"X-FM-Data-Access-Token": token})
 
     def list(self, asked: Asked) -> bytes:
         query = dict(pair.split("=") for pair in asked.target.partition("?")[2].split("&") if "=" in pair)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -33,7 +36,7 @@ def host() -> Iterator[FakeHost]:
         yield fake
 
 
-def protected(body: bytes = BODY, location: str = "", **headers: str) -> Callable[[Asked], Script]:
+def protected(location: str = "", headers: dict[str, str] | None = None) -> Callable[[Asked], Script]:
     """Hop 1 with a cookie, hop 2 for that cookie alone."""
     given: dict[str, str] = {}
 
@@ -47,7 +50,7 @@ def protected(body: bytes = BODY, location: str = "", **headers: str) -> Callabl
         assert "authorization" not in asked.headers
         if asked.headers["cookie"].removeprefix("X-FMS-Session-Key=") not in given:
             return [html(401)]
-        return [answer(200, body, {"Content-Type": "image/jpeg", **headers})]
+        return [answer(200, BODY, {"Content-Type": "image/jpeg", **(headers or {})})]
 
     return handle
 
@@ -160,11 +163,12 @@ def test_host_trouble_counts_at_the_gate(
     host.on["GET", "stream"] = lambda a: [sent]
     with pytest.raises(error) as caught:
         fetch(connect(host.url))
+    trouble: Any = caught.value
     assert books.passed[-1] == ("container", "other" if error is AllowanceSpent else "trouble")
     if b"Retry-After" in sent:
-        assert caught.value.retry_after == 7.0
+        assert trouble.retry_after == 7.0
     if error is not AllowanceSpent:
-        assert caught.value.wire.total == len(sent)
+        assert trouble.wire.total == len(sent)
     assert host.count("GET", "Streaming") == 1, "downloads are the caller's to try again"
 
 
@@ -179,8 +183,6 @@ def test_trouble_on_the_second_hop_keeps_the_first_hop_s_bytes(host: FakeHost, c
 @pytest.mark.parametrize(("end", "error"), [(CLOSE, Truncated), (RESET, ConnectionBroken), (STALL, HostTimeout)])
 def test_broken_bodies(host: FakeHost, connect: Connect, end: object, error: type[Transient]) -> None:
     host.on["GET", "stream"] = lambda a: [answer(200, BODY[:1000], length=len(BODY)), end]
-    from datetime import timedelta
-
     source = connect(host.url, config={"read_timeout": timedelta(seconds=0.3)})
     record = source.page(1, 1).records[0]
     with pytest.raises(error) as caught, source.download(record, record.containers["photo"]) as download:
@@ -283,8 +285,6 @@ def test_a_partial_answer_shorter_than_the_file_is_truncated(host: FakeHost, con
 
 
 def test_compressed_although_asked_not_to(host: FakeHost, connect: Connect) -> None:
-    import gzip
-
     packed = gzip.compress(BODY)
     host.on["GET", "stream"] = lambda a: [answer(200, packed, {"Content-Encoding": "gzip"})]
     data, wire = fetch(connect(host.url))
@@ -298,7 +298,7 @@ def test_a_disposition_names_the_file(host: FakeHost, connect: Connect) -> None:
         ('inline; filename="..\\\\x\\\\y.jpg"', "y.jpg"),
         ("inline", None),
     ):
-        host.on["GET", "stream"] = protected(**{"Content-Disposition": value})
+        host.on["GET", "stream"] = protected(headers={"Content-Disposition": value})
         source = connect(host.url)
         record = source.page(1, 1).records[0]
         with source.download(record, record.containers["photo"]) as download:

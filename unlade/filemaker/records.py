@@ -98,8 +98,8 @@ class Records:
         for _ in range(limit):
             # A host may return less than was asked for: go on until the page is full or the end is reached.
             start, rest = offset + len(records), limit - len(records)
-            read_at = self._clock()
             reply = self._api.get(self._list(start, rest), what, expected=self._expect(rest))
+            read_at = self._clock()  # not before: the call may have signed in, and links are not older than that
             rows = self._rows_or_end(reply, start, what)
             count = _count(reply) or count
             records += [self._record(row, shape, read_at, what) for row in rows]
@@ -113,10 +113,10 @@ class Records:
         """One record anew. Raises `RecordGone`."""
         what = f"Reading record {record_id} of layout {self._layout}"
         shape = self.shape()
-        read_at = self._clock()
         query = urlencode(self._common(""), quote_via=quote)
         path = f"{self._path}/records/{quote(record_id, safe='')}?{query}"
         reply = self._api.get(path, what, expected=self._expect(1))
+        read_at = self._clock()
         if not reply.ok:
             raise refusal(reply, what)
         rows = _rows(reply, what)
@@ -128,10 +128,10 @@ class Records:
         """Records that fit `query` (FILEMAKER.md 3); none is an empty page with a count of 0."""
         what = f"Searching layout {self._layout}"
         shape = self.shape()
-        read_at = self._clock()
         body: dict[str, Any] = {"query": [dict(part) for part in query], "offset": str(offset), "limit": str(limit)}
         body |= self._common_body()
         reply = self._api.find(f"{self._path}/_find", body, what, expected=self._expect(limit))
+        read_at = self._clock()
         if reply.code in {NO_MATCH, RECORD_MISSING}:
             return Page(offset, (), Count(0))
         if not reply.ok:

@@ -73,9 +73,9 @@ class DataApiSource:
         self._transport = Transport(config, clock=clock, monotonic=monotonic)
         exchange = Exchange(self._transport, self._toll, gate, clock)
         self.session = Session(config, exchange, clock, identity)
-        self._api = Api(config, exchange, self.session, sleep=sleep, rng=rng or random.Random(), clock=clock)
+        self.api = Api(config, exchange, self.session, sleep=sleep, rng=rng or random.Random(), clock=clock)
         self._records = Records(
-            self._api,
+            self.api,
             layout,
             clock=clock,
             containers=containers,
@@ -120,7 +120,7 @@ class DataApiSource:
 
     def ping(self) -> ProductInfo:
         """The cheapest question there is; needs no account. Passes the gate as a probe."""
-        return product_info(self._api, kind="probe")
+        return product_info(self.api, kind="probe")
 
     def ensure_authenticated(self) -> None:
         """Sign in if that is not done. Raises `SignInRefused`, `PrivilegeMissing`, `SourceError`."""
@@ -132,11 +132,11 @@ class DataApiSource:
 
     def layout_names(self) -> list[str]:
         """All layouts that the account sees."""
-        return layout_names(self._api)
+        return layout_names(self.api)
 
     def layout_fields(self, name: str) -> Layout:
         """The fields of any layout. Raises `LayoutMissing`."""
-        return layout_of(self._api, name)
+        return layout_of(self.api, name)
 
     def weigh(self, sample: int = 10) -> Weight:
         """Read `sample` records and say what they weigh in JSON, by field (bytes)."""
