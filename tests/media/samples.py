@@ -53,7 +53,11 @@ def exif(orientation: int | None = None, taken: str | bytes | None = None) -> by
 def pdf(pages: int = 1, *, colour: str = "1 0 0", size: tuple[int, int] = (400, 200), extra: bytes = b"") -> bytes:
     """A PDF whose pages are filled with one colour, with a true cross-reference table."""
     kids = " ".join(f"{4 + n * 2} 0 R" for n in range(pages))
-    objects = [f"<< /Type /Catalog /Pages 2 0 R {extra.decode()} >>", f"<< /Type /Pages /Count {pages} /Kids [{kids}] >>", "<< >>"]
+    objects = [
+        f"<< /Type /Catalog /Pages 2 0 R {extra.decode()} >>",
+        f"<< /Type /Pages /Count {pages} /Kids [{kids}] >>",
+        "<< >>",
+    ]
     for n in range(pages):
         stream = f"{colour} rg 0 0 {size[0]} {size[1]} re f"
         objects.append(f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {size[0]} {size[1]}] /Contents {5 + n * 2} 0 R >>")
@@ -63,7 +67,9 @@ def pdf(pages: int = 1, *, colour: str = "1 0 0", size: tuple[int, int] = (400, 
         offsets.append(len(body))
         body += f"{number} 0 obj\n{text}\nendobj\n".encode()
     table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
-    trailer = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\n"
+    trailer = (
+        f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\n"
+    )
     return body + f"{trailer}startxref\n{len(body)}\n%%EOF\n".encode()
 
 

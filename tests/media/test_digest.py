@@ -9,7 +9,11 @@ def test_a_digest_fed_in_pieces_is_that_of_the_whole() -> None:
     for piece in (b"unl", bytearray(b""), memoryview(b"ade"), memoryview(bytes(8)).cast("I")):
         digest.update(piece)
     whole = b"unlade" + bytes(8)
-    assert (digest.size, digest.sha256, digest.md5) == (14, hashlib.sha256(whole).hexdigest(), hashlib.md5(whole).hexdigest())
+    assert (digest.size, digest.sha256, digest.md5) == (
+        14,
+        hashlib.sha256(whole).hexdigest(),
+        hashlib.md5(whole).hexdigest(),
+    )
 
 
 def test_a_file_larger_than_one_read_is_digested_whole(tmp_path: Path) -> None:

@@ -38,10 +38,30 @@ CASES: list[tuple[str, bytes, str, str]] = [
     ("pdf after junk", b"\r\njunk" * 140 + samples.pdf(), "application/pdf", ".pdf"),
     ("eps", b"%!PS-Adobe-3.0 EPSF-3.0\n", "application/postscript", ".eps"),
     ("rtf", b"{\\rtf1\\ansi hello}", "application/rtf", ".rtf"),
-    ("docx", samples.zipped(*OOXML, "word/document.xml"), "application/vnd.openxmlformats-officedocument.wordprocessingml.document", ".docx"),
-    ("docm", samples.zipped(*OOXML, "word/document.xml", "word/vbaProject.bin"), "application/vnd.ms-word.document.macroenabled.12", ".docm"),
-    ("xlsx", samples.zipped(*OOXML, "xl/workbook.xml", comment=b"c" * 900), "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", ".xlsx"),
-    ("pptx", samples.zipped(*OOXML, "ppt/presentation.xml"), "application/vnd.openxmlformats-officedocument.presentationml.presentation", ".pptx"),
+    (
+        "docx",
+        samples.zipped(*OOXML, "word/document.xml"),
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        ".docx",
+    ),
+    (
+        "docm",
+        samples.zipped(*OOXML, "word/document.xml", "word/vbaProject.bin"),
+        "application/vnd.ms-word.document.macroenabled.12",
+        ".docm",
+    ),
+    (
+        "xlsx",
+        samples.zipped(*OOXML, "xl/workbook.xml", comment=b"c" * 900),
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        ".xlsx",
+    ),
+    (
+        "pptx",
+        samples.zipped(*OOXML, "ppt/presentation.xml"),
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        ".pptx",
+    ),
     ("odt", samples.zipped("content.xml", mimetype=ODF + "text"), ODF + "text", ".odt"),
     ("ods", samples.zipped("content.xml", mimetype=ODF + "spreadsheet"), ODF + "spreadsheet", ".ods"),
     ("epub", samples.zipped("a.xhtml", mimetype="application/epub+zip"), "application/epub+zip", ".epub"),
@@ -62,11 +82,21 @@ CASES: list[tuple[str, bytes, str, str]] = [
     ("wav", b"RIFF\x24\0\0\0WAVEfmt " + bytes(24), "audio/wav", ".wav"),
     ("avi", b"RIFF\x24\0\0\0AVI LIST" + bytes(24), "video/x-msvideo", ".avi"),
     ("gzip", b"\x1f\x8b\x08" + bytes(20), "application/gzip", ".gz"),
-    ("eml", b"Return-Path: <a@example.org>\r\nReceived: from x\r\n by y\r\nFrom: a@example.org\r\nSubject: x\r\n\r\nhi", "message/rfc822", ".eml"),
+    (
+        "eml",
+        b"Return-Path: <a@example.org>\r\nReceived: from x\r\n by y\r\nFrom: a@example.org\r\nSubject: x\r\n\r\nhi",
+        "message/rfc822",
+        ".eml",
+    ),
     ("vcard", b"BEGIN:VCARD\r\nVERSION:3.0\r\n", "text/vcard", ".vcf"),
     ("html", b"\xef\xbb\xbf\r\n<!-- c -->\n<!DOCTYPE HTML><html><body>x</body></html>", "text/html", ".html"),
     ("html by tag", b"<html>\n<head>502 Bad Gateway</head>", "text/html", ".html"),
-    ("xhtml", b'<?xml version="1.0"?><!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0//EN" "x"><html xmlns="x"/>', "text/html", ".html"),
+    (
+        "xhtml",
+        b'<?xml version="1.0"?><!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0//EN" "x"><html xmlns="x"/>',
+        "text/html",
+        ".html",
+    ),
     ("json", b'{"messages":[{"code":"952","message":"Invalid"}],"response":{}}', "application/json", ".json"),
     ("json list", b'[1, 2, {"a": null}]', "application/json", ".json"),
     ("cut json", b'{"messages":[{"code":"952","mess', "application/json", ".json"),
@@ -98,7 +128,7 @@ def test_bytes_tell_the_type(tmp_path: Path, data: bytes, mime: str, extension: 
 
 @pytest.mark.parametrize("data", [c[1] for c in CASES], ids=[c[0] for c in CASES])
 def test_no_prefix_of_a_file_upsets_it(data: bytes) -> None:
-    for end in {*range(0, min(len(data), 64)), len(data) // 2, len(data) - 1}:
+    for end in {*range(min(len(data), 64)), len(data) // 2, len(data) - 1}:
         sniff(data[: max(end, 0)], "x.jpg", "image/jpeg")
 
 
@@ -168,7 +198,16 @@ def test_every_type_has_a_place_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     ("name", "extension"),
-    [("a.JPG", ".jpg"), (".htaccess", ""), ("a.b/c", ""), ("a\\b.pdf", ".pdf"), ("a.", ""), (None, ""), ("x.tar.gz", ".gz"), ("a.j pg", "")],
+    [
+        ("a.JPG", ".jpg"),
+        (".htaccess", ""),
+        ("a.b/c", ""),
+        ("a\\b.pdf", ".pdf"),
+        ("a.", ""),
+        (None, ""),
+        ("x.tar.gz", ".gz"),
+        ("a.j pg", ""),
+    ],
 )
 def test_extension_of_a_name(name: str | None, extension: str) -> None:
     assert extension_of(name) == extension

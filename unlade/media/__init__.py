@@ -1,7 +1,7 @@
 """What the bytes are: type, digest, pixels, damage, thumbnail. Hostile bytes are decoded in child processes only.
 
-    with DecoderPool(2) as pool:
-        content = pool.inspect(parcel, name="IMG_0001.jpeg")
+with DecoderPool(2) as pool:
+    content = pool.inspect(parcel, name="IMG_0001.jpeg")
 """
 
 from __future__ import annotations

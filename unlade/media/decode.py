@@ -6,6 +6,8 @@ cut off, and *failed*, when it cannot or may not decode it (too large, encrypted
 
 from __future__ import annotations
 
+import warnings
+
 from unlade.media.messages import Decoded, Job
 
 
@@ -20,6 +22,13 @@ class CannotDecode(Exception):
 def decode(job: Job) -> Decoded:
     """Everything there is to know about the file of `job`. Raises nothing for a bad file."""
     found = Decoded()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # readers warn about every oddity, and nobody reads a child's stderr
+        _decode(job, found)
+    return found
+
+
+def _decode(job: Job, found: Decoded) -> None:
     try:
         if job.mime_type == "application/pdf":
             from unlade.media.decode_pdf import decode_pdf
@@ -37,4 +46,3 @@ def decode(job: Job) -> Decoded:
         found.failed, found.exhausted = "decoding it takes more memory than allowed", True
     except ImportError as error:
         found.failed = f"the decoder for this type cannot be loaded ({error.name})"
-    return found

@@ -18,6 +18,7 @@ from unlade.media.decode import CannotDecode, Damaged
 from unlade.media.exif import orientation_of, taken_of
 from unlade.media.jpeg import check_scan, lossless_kind
 from unlade.media.messages import Decoded, Job
+from unlade.media.png import check_chunks
 from unlade.media.thumbnail import REDUCING_GAP, make_thumbnail
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before anything is decoded
@@ -93,6 +94,8 @@ def _load(image: ImageFile.ImageFile, job: Job, turn: int) -> ImageFile.ImageFil
     scaled = (int(box[0] * REDUCING_GAP), int(box[1] * REDUCING_GAP))
     image.draft(None, scaled)
     cut_off = False
+    if job.mime_type == "image/png":
+        check_chunks(Path(job.path))
     try:
         image.load()
     except _BAD_FILE as error:

@@ -19,6 +19,7 @@ from unlade.media.decode import Damaged
 _TAIL = 1 << 16
 _END = b"\xff\xd9"
 _FILLER = b"\x55\xaa" * (1 << 15)
+_PADDING = 64  #: so many zeros are no picture
 _LARGEST = 1 << 26  #: bytes; what is larger is not held in memory for a second look
 _FRAMES = {0xC3: "lossless", 0xC5: "differential", 0xC6: "differential", 0xC7: "lossless", 0xC9: "arithmetic",
            0xCA: "arithmetic", 0xCB: "lossless", 0xCD: "arithmetic", 0xCE: "arithmetic", 0xCF: "lossless"}  # fmt: skip
@@ -40,12 +41,20 @@ def check_scan(
         if size > _LARGEST or (cut_off and image.info.get("progressive")):
             raise Damaged("the picture is cut off")  # a progressive one may lack whole scans
         file.seek(0)
-        data = file.read().rstrip(b"\0")
+        data = _without_padding(file.read())
     whole = _decoded(data + _END + _END, scaled)
     other = _decoded(data + _FILLER + _END, scaled)
     if whole is None or other is None or ImageChops.difference(whole, other).getbbox() is not None:
         raise Damaged("the picture is cut off" if cut_off else "the picture is cut off and padded")
     return whole
+
+
+def _without_padding(data: bytes) -> bytes:
+    """The scan without what was filled in behind it, and without the first half of a lost end marker."""
+    stripped = data.rstrip(b"\0")
+    if len(data) - len(stripped) >= _PADDING:
+        data = stripped + b"\0" if stripped.endswith(b"\xff") else stripped  # FF 00 is data
+    return data.rstrip(b"\xff")
 
 
 def _decoded(data: bytes, scaled: tuple[int, int]) -> ImageFile.ImageFile | None:

@@ -65,13 +65,13 @@ def _scalable(image: Image.Image) -> Image.Image:
     if image.mode in {"La", "RGBa"}:
         return image.convert("LA" if image.mode == "La" else "RGBA")
     if image.mode.startswith("I;16"):
-        return image.convert("I")
+        return _to_eight_bits(image.convert("I"))
+    if image.mode in {"I", "F"}:  # before scaling, which overshoots at edges and would move the white point
+        return _to_eight_bits(image)
     return image
 
 
 def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
-    if image.mode in {"I", "F"}:
-        return _to_eight_bits(image)
     converted = _by_profile(image, icc) if icc else None
     if converted is not None:
         return converted
