@@ -5,8 +5,9 @@ Units: sizes are bytes (`int`), times are aware datetimes in UTC unless a name s
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -45,7 +46,7 @@ class ContainerRef:
 
     field: str
     status: RefStatus
-    locator: str = field(default="", repr=False)
+    locator: str = dataclasses.field(default="", repr=False)
     name: str | None = None
     size: int | None = None
     md5: str | None = None
@@ -63,7 +64,7 @@ class SourceRecord:
     fields: Mapping[str, FieldValue]
     containers: Mapping[str, ContainerRef]
     read_at: datetime
-    portals: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+    portals: Mapping[str, tuple[Mapping[str, Any], ...]] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class Parcel:
 class Thumb:
     """A thumbnail's bytes and what they are. `extension` starts with a dot (`.jpg`, `.png` with alpha)."""
 
-    data: bytes = field(repr=False)
+    data: bytes = dataclasses.field(repr=False)
     mime_type: str
     extension: str
     width: int

@@ -25,6 +25,7 @@
           Unreadable                 the container's value is no link
           RecordGone                 the record is no longer in the source
           KeyCollision               another identity holds the key
+          BadKey                     no key can be made from the record's values
         Transient                    may work later; the whole item waits
           StaleLink                  the link has died; read the record again
           Truncated                  the body ended early
@@ -214,6 +215,12 @@ class KeyCollision(Final):
     """Another item's object holds this key."""
 
     reason = "key_collision"
+
+
+class BadKey(Final):
+    """No object key can be made from this record's values."""
+
+    reason = "bad_key"
 
 
 class Transient(ItemError):

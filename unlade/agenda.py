@@ -1,0 +1,188 @@
+"""What a run does next: what a dead run left, what is listed but open, what is new, then failures that are due.
+
+The agenda asks for pages only while somebody needs what is on them (LESSONS 4), and it decides from the ledger alone,
+so that every run finds its place by itself. Used by the run loop's thread only.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from unlade.cargo import Attempt, Page, Parcel, SourceRecord
+from unlade.ledger.books import Books, Listed
+from unlade.ledger.models import Item
+from unlade.listing import PageRequest, Walk, windows
+from unlade.options import RunOptions
+
+#: Up to so many records that a full pass did not meet are asked for one by one before they count as gone.
+_CONFIRM = 25
+
+#: Failures that are due are taken from the ledger in portions.
+_PORTION = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One item to carry, as a worker needs it: plain values, no database row.
+
+    `record` is None when it must be read first. `parcels` are files of it that lie in the spool; `stored_key` an object
+    that is known to hold its file; `search_store` says that a dead run may have stored it.
+    """
+
+    item_id: int
+    record_id: str
+    slot: str
+    record: SourceRecord | None
+    expected: int | None = None
+    prior: tuple[Attempt, ...] = ()
+    parcels: tuple[Parcel, ...] = ()
+    stored_key: str = ""
+    search_store: bool = False
+    confirm_gone: bool = False
+
+    @property
+    def fetches(self) -> bool:
+        """Whether a download from the host is to be expected."""
+        return not (self.parcels or self.stored_key or self.confirm_gone)
+
+
+def order_for(item: Item, record: SourceRecord | None, **more: Any) -> Order:
+    """The order for an item of the ledger."""
+    prior = tuple(
+        Attempt(entry["field"], entry["result"], entry.get("detail", ""), entry.get("size")) for entry in item.attempts
+    )
+    stored_key = item.key if item.key and item.state in ("pending", "failed") else ""
+    return Order(item.pk, item.record_id, item.slot, record, item.known_size, prior, stored_key=stored_key, **more)
+
+
+class Agenda:
+    """The work of one run, in order."""
+
+    def __init__(self, books: Books, options: RunOptions, now: datetime, recovered: list[tuple[Item, Order]]) -> None:
+        self._books = books
+        self._options = options
+        self._started = now
+        self.ready: deque[tuple[Item, Order]] = deque(recovered)
+        self._windows = deque(windows(books.pending_places(), options.batch_size))
+        self._open_window: tuple[int, int] | None = None
+        source = books.source
+        self._walk: Walk | None = Walk("new", options.batch_size, self._in_ledger, start=source.listed_through)
+        self._full: Walk | None = None
+        self._met_all = False
+        self._failures: Iterator[Item] | None = None
+        self._seen_failures: set[int] = set()
+
+    # Pages.
+
+    def next_page(self, wanted: int | None) -> PageRequest | None:
+        """The page to ask for now, with about `wanted` records; None when no page is needed any more."""
+        if self._windows:
+            offset, limit = self._windows[0]
+            return PageRequest("open", offset, limit)
+        if self._walk is not None:
+            return self._walk.request(wanted)
+        if self._full is not None:
+            return self._full.request()
+        return None
+
+    def arrived(self, request: PageRequest, page: Page, now: datetime) -> None:
+        """Take a page into the ledger and its open records onto the list."""
+        books = self._books
+        books.counted(page.count, now)
+        walk = {"new": self._walk, "full": self._full}.get(request.part)
+        in_order = walk.took(request, page) if walk is not None else True
+        offset = page.offset if in_order else None
+        listed = books.take_page(page.records, offset, now) if page.records else []
+        books.owners.find(books.importer.owner_ref_of(entry.record) for entry in listed)
+        have = {order.item_id for _, order in self.ready}
+        self.ready.extend(
+            (entry.item, order_for(entry.item, entry.record)) for entry in listed if entry.item.pk not in have
+        )
+        if request.part == "open":
+            self._close_window(request, listed)
+        elif request.part == "new":
+            self._walked(page)
+        elif self._full is not None and self._full.complete:
+            self._full = None
+            self._met_all = True
+            self._look_for_gone()
+
+    def _close_window(self, request: PageRequest, listed: list[Listed]) -> None:
+        """What a window should have shown and did not has moved or vanished: read it by its id."""
+        self._windows.popleft()
+        met = {entry.item.pk for entry in listed}
+        last = request.offset + request.limit - 1
+        missed = self._books.source.items.filter(
+            state="pending", gone_at=None, in_hand=None, position__range=(request.offset, last)
+        ).exclude(pk__in=met)
+        self.ready.extend((item, order_for(item, None)) for item in missed)
+
+    def _walked(self, page: Page) -> None:
+        walk = self._walk
+        assert walk is not None
+        anchor = page.records[-1].record_id if page.records else self._books.source.anchor
+        self._books.listed_through(walk.reached, anchor, walk.complete)
+        if walk.complete:
+            self._walk = None
+            if self._books.alive() != page.count.found:
+                # Records vanished, or some were missed while the order shifted: only a full pass can tell which.
+                self._full = Walk("full", self._options.batch_size, self._met_in_this_pass)
+
+    def _in_ledger(self, record_ids: list[str]) -> Container[str]:
+        return self._books.known(record_ids)
+
+    def _met_in_this_pass(self, record_ids: list[str]) -> Container[str]:
+        return self._books.known(record_ids, since=self._started)
+
+    def _look_for_gone(self) -> None:
+        missing = self._books.missing_since(self._started)
+        if missing.count() <= _CONFIRM:
+            self.ready.extend((item, order_for(item, None, confirm_gone=True)) for item in missing)
+        else:
+            for item in missing.iterator(chunk_size=500):
+                self._books.gone(item, self._started)
+
+    # Items.
+
+    @property
+    def listing(self) -> bool:
+        """Whether pages are still to come."""
+        return bool(self._windows or self._walk or self._full)
+
+    def next(self, now: datetime, *, smallest: bool = False) -> tuple[Item, Order] | None:
+        """The next item, or None when none is ready. `smallest`: of those that are ready the one that costs least."""
+        if not self.ready and not self.listing:
+            self._take_failures(now)
+        if not self.ready:
+            return None
+        if smallest:
+            best = min(range(len(self.ready)), key=lambda place: self.ready[place][1].expected or 10**12)
+            self.ready.rotate(-best)
+        return self.ready.popleft()
+
+    def put_back(self, item: Item, order: Order) -> None:
+        """This one could not go out now; it stays first."""
+        self.ready.appendleft((item, order))
+
+    def _take_failures(self, now: datetime) -> None:
+        due = self._books.due(now, also_final=self._options.retry_failed).exclude(pk__in=self._seen_failures)
+        for item in due[:_PORTION]:
+            self._seen_failures.add(item.pk)
+            self.ready.append((item, order_for(item, None)))
+
+
+def anything_to_do(books: Books, found: int, now: datetime, options: RunOptions) -> bool:
+    """Whether a run has more to do than to say hello (DESIGN 5.4)."""
+    source = books.source
+    return (
+        not source.listing_complete
+        or books.alive() != found
+        or bool(books.left_in_hand())
+        or books.source.items.filter(state="pending", gone_at=None).exists()
+        or books.due(now, also_final=options.retry_failed).exists()
+        or (options.write_marker and books.unmarked().exists())
+    )

@@ -1,0 +1,221 @@
+"""Base of all management commands: settings, errors to exit codes, `--json`, progress, signals.
+
+A command parses, calls one function and maps what comes back to an exit code (CONTRACT A3). An `UnladeError` is shown
+as a message and a remedy, never as a traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import OperationalError, ProgrammingError
+from rich.console import Console
+
+from unlade.errors import Interrupted, SettingsError, UnladeError
+from unlade.importer import ContainerImport, declared, get_import
+from unlade.importing import Ended, interruptible, run_import
+from unlade.options import RunOptions
+from unlade.progress import BarReporter, PlainReporter, QuietReporter
+from unlade.rigging import Rigging, load_settings
+from unlade.settings import Settings
+from unlade.units import parse_duration, parse_size
+from unlade.voyage import Reporter, Voyage
+
+
+def size_argument(text: str) -> int:
+    """A size for argparse, `500MB`."""
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def duration_argument(text: str) -> timedelta:
+    """A duration for argparse, `90s`, `6h`."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+class UnladeCommand(BaseCommand):
+    """Subclasses write `work(**options) -> int`, the exit code; `self.settings` and `self.say` are there for them."""
+
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Options that every command has."""
+        parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this process."""
+        return load_settings()
+
+    @property
+    def rigging(self) -> Rigging:
+        """What builds the parts."""
+        return Rigging(self.settings)
+
+    def say(self, message: str) -> None:
+        """A line for a person, on standard output."""
+        self.stdout.write(message)
+
+    def print_json(self, data: Any) -> None:
+        """The one JSON object, as the last line of standard output."""
+        self.stdout.write(json.dumps(data, default=str, ensure_ascii=False))
+
+    def console(self) -> Console:
+        """For progress and colour: standard error, so that standard output stays clean."""
+        return Console(stderr=True)
+
+    def work(self, **options: Any) -> int:
+        """Do the command's work; returns its exit code."""
+        raise NotImplementedError
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Map errors to messages and exit codes."""
+        try:
+            code = self.work(**options)
+        except UnladeError as error:
+            code = self.complain(error)
+            if options.get("json"):
+                self.print_json({"outcome": outcome_word(error), "reason": str(error), "exit": code})
+        except (OperationalError, ProgrammingError) as error:
+            text = str(error).splitlines()[0]
+            if "no such table" not in text and "does not exist" not in text:
+                raise
+            code = self.complain(SettingsError("The database has no tables yet.", remedy="Run `manage.py migrate`."))
+        except KeyboardInterrupt:
+            code = self.complain(Interrupted())
+        if code:
+            sys.exit(code)
+
+    def complain(self, error: UnladeError) -> int:
+        """Show an error and what to do about it; returns its exit code."""
+        self.stderr.write(self.style.ERROR(str(error)))
+        if error.remedy:
+            self.stderr.write(error.remedy)
+        return error.exit_code
+
+
+def outcome_word(error: UnladeError) -> str:
+    """The outcome of a run that ended with `error` before it had a place in the ledger."""
+    return {75: "paused", 130: "interrupted", 0: "limit"}.get(error.exit_code, "failed")
+
+
+class ImportCommand(UnladeCommand):
+    """Base of `import_filemaker_...`. `import_name` fixes the import; without it the command takes the name."""
+
+    import_name: str = ""
+    help = "Bring files from FileMaker into the store and the database."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Options of CONTRACT A2."""
+        super().add_arguments(parser)
+        if not self.import_name:
+            parser.add_argument("name", help="which declared import to run")
+        parser.add_argument("--limit", type=int, metavar="N", help="start at most N downloads")
+        parser.add_argument("--batch-size", type=int, metavar="N", help="records in one request (UNLADE_BATCH_SIZE)")
+        parser.add_argument("--concurrency", type=int, metavar="N", help="downloads at once (UNLADE_CONCURRENCY)")
+        parser.add_argument("--max-bytes", type=size_argument, metavar="SIZE", help="transfer at most this, 500MB")
+        parser.add_argument("--max-time", type=duration_argument, metavar="DURATION", help="work at most this long, 2h")
+        parser.add_argument("--retry-failed", action="store_true", help="try failures again that are final too")
+        parser.add_argument("--dry-run", action="store_true", help="list and report; fetch and write nothing")
+        parser.add_argument("--wait", action="store_true", help="when the host rests, wait and go on instead of ending")
+
+    def work(self, **options: Any) -> int:
+        """Run the import, then say how it ended."""
+        importer = get_import(self.import_name or options["name"])
+        run_options = self.run_options(options)
+        ended = self.sail(importer, run_options, self.reporter(importer, options))
+        return self.summarise(importer, ended, run_options, options)
+
+    def run_options(self, options: dict[str, Any]) -> RunOptions:
+        """The run's options, with settings where the command line says nothing."""
+        settings = self.settings
+        return RunOptions(
+            limit=options["limit"],
+            batch_size=_given(options["batch_size"], settings["UNLADE_BATCH_SIZE"]),
+            concurrency=_given(options["concurrency"], settings["UNLADE_CONCURRENCY"]),
+            max_bytes=options["max_bytes"],
+            max_time=options["max_time"],
+            retry_failed=options["retry_failed"],
+            dry_run=options["dry_run"],
+            wait=options["wait"],
+            write_marker=bool(settings["UNLADE_WRITE_MARKER"]),
+        )
+
+    def reporter(self, importer: ContainerImport, options: dict[str, Any]) -> Reporter:
+        """A bar on a terminal, plain lines elsewhere."""
+        if options["verbosity"] == 0:
+            return QuietReporter()
+        console = self.console()
+        if console.is_terminal:
+            return BarReporter(importer.noun[1].capitalize(), console)
+        return PlainReporter(importer.noun[1])
+
+    def sail(self, importer: ContainerImport, run_options: RunOptions, reporter: Reporter) -> Ended:
+        """Run the import with Ctrl-C and SIGTERM bound to it."""
+        with ExitLater() as later:
+            return run_import(importer, self.rigging, run_options, reporter, on_start=later.bind)
+
+    def summarise(
+        self, importer: ContainerImport, ended: Ended, run_options: RunOptions, options: dict[str, Any]
+    ) -> int:
+        """The summary for a person, and the JSON object for a program."""
+        from unlade.report.summary import run_json, run_text
+
+        if ended.error is not None and ended.exit_code not in (0, 3, 75, 130):
+            self.complain(ended.error)
+        if options["verbosity"] > 0 and not options["json"]:
+            fancy = self.stdout.isatty() and not os.environ.get("NO_COLOR")
+            rig = self.rigging
+            text = run_text(
+                ended.books.run,
+                importer,
+                rig.clock(),
+                budget=rig.budget(),
+                host_key=rig.host().key,
+                zone=rig.zone(),
+                fancy=fancy,
+            )
+            self.say(text)
+        if options["json"]:
+            self.print_json(run_json(ended.books.run))
+        return ended.exit_code
+
+
+class ExitLater:
+    """Binds signals to a voyage as soon as there is one."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+
+    def __enter__(self) -> ExitLater:
+        return self
+
+    def bind(self, voyage: Voyage) -> None:
+        """From now on Ctrl-C ends this voyage in order."""
+        self._stack.enter_context(interruptible(voyage, _last_words))
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stack.close()
+
+
+def _last_words() -> None:
+    os.write(2, b"\nStopped at once; run it again to go on.\n")
+
+
+def _given(value: Any, default: Any) -> Any:
+    return default if value is None else value
+
+
+__all__ = ["ImportCommand", "UnladeCommand", "declared", "duration_argument", "size_argument"]

@@ -1,0 +1,264 @@
+"""Runs one import from the settings: locks, builds the parts, sails, and closes the books whatever happens."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from types import FrameType
+
+from django.db import transaction
+
+from unlade.cargo import SourceRecord
+from unlade.crew import Bridge, LedgerToll
+from unlade.errors import Interrupted, NotNow, SourceError, Transient, UnladeError
+from unlade.filemaker import DataApiSource
+from unlade.filemaker.edit import DataApiMarkerWriter
+from unlade.governor.breaker import BreakerState
+from unlade.governor.governor import Governor
+from unlade.importer import ContainerImport
+from unlade.ledger.allowance import Allowance
+from unlade.ledger.books import Books
+from unlade.ledger.catchup import catch_up
+from unlade.ledger.lock import source_lock
+from unlade.ledger.models import Host, Item
+from unlade.options import RunOptions
+from unlade.owners import OwnerFinder
+from unlade.rigging import Rigging
+from unlade.ship import Ship
+from unlade.store import Store
+from unlade.voyage import Reporter, Voyage, outcome_of
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended: its number in the ledger and what to tell the user."""
+
+    books: Books
+    outcome: str
+    exit_code: int
+    error: UnladeError | None = None
+    retry_at: datetime | None = None
+
+
+def run_import(
+    importer: ContainerImport,
+    rig: Rigging,
+    options: RunOptions,
+    reporter: Reporter,
+    *,
+    on_start: Callable[[Voyage], None] | None = None,
+) -> Ended:
+    """One run of one import, from lock to closed books.
+
+    Raises `SettingsError`, `LockedElsewhere` before a run is opened; afterwards every error is the run's outcome.
+    `on_start` gets the voyage, so that signals can interrupt it.
+    """
+    with ExitStack() as stack:
+        config = rig.filemaker_config()
+        host = rig.host()
+        settings = rig.governor_settings(options.concurrency)
+        limits = rig.limits(options.max_bytes)
+        store, spool = rig.store(), rig.spool()
+        stack.callback(store.close)
+        stack.enter_context(source_lock(importer.name))
+        owners = OwnerFinder(importer.owner)
+        books = Books.open(
+            importer,
+            rig.clock(),
+            road="api",
+            options=options.to_json(),
+            owners=owners,
+            uploaded_by=rig.settings.text("UNLADE_UPLOADED_BY"),
+        )
+        bridge = Bridge()
+        allowance = Allowance(host, limits, run=books.run, clock=rig.clock, others=rig.others())
+        toll = LedgerToll(bridge, allowance)
+        governor = Governor(
+            settings,
+            BreakerState.from_json(host.breaker),
+            clock=rig.clock,
+            on_change=lambda state: bridge.post(lambda: save_breaker(host, state)),
+        )
+        source = DataApiSource(
+            config,
+            layout=importer.layout,
+            containers=_bare(importer.containers),
+            portals=importer.portals,
+            response_layout=importer.response_layout or None,
+            toll=toll,
+            gate=governor,
+            clock=rig.clock,
+            sleep=sleeper(governor),
+        )
+        governor.probe = source.ping
+        decoders = stack.enter_context(rig.decoders())
+        ship = Ship(importer, source, store, spool, decoders, toll, rig.clock)
+        voyage = Voyage(
+            books,
+            ship,
+            governor,
+            bridge,
+            toll,
+            options,
+            reporter,
+            clock=rig.clock,
+            prepare=lambda: prepare(importer, books, store, rig),
+            mark=marker(importer, source, books, bridge, rig) if options.write_marker else None,
+        )
+        if on_start is not None:
+            on_start(voyage)
+        error = _sail(voyage, governor, source, options, rig, reporter)
+        bridge.serve(0)
+        bridge.close()
+        outcome, exit_code = outcome_of(error, books)
+        retry_at = error.retry_at if isinstance(error, NotNow) else None
+        books.run.troubles = [trouble.downloads for trouble in governor.troubles][:100]
+        books.close(
+            outcome,
+            rig.clock(),
+            reason=str(error) if error else "",
+            exit_code=exit_code,
+            retry_at=retry_at,
+            **voyage.counters(),
+        )
+        return Ended(books, outcome, exit_code, error, retry_at)
+
+
+def _sail(
+    voyage: Voyage, governor: Governor, source: DataApiSource, options: RunOptions, rig: Rigging, reporter: Reporter
+) -> UnladeError | None:
+    """Run the voyage, with `wait` as often as it takes; returns what ended it."""
+    try:
+        while True:
+            try:
+                governor.check()
+                voyage.run()
+            except NotNow as error:
+                if not options.wait or error.retry_at is None:
+                    return error
+                reporter.note(f"{error} Going on at {error.retry_at:%H:%M:%S} UTC.")
+                _sleep_until(error.retry_at, rig, voyage)
+                voyage.again()
+            except Transient as error:
+                return _unreadable(error, governor)
+            except UnladeError as error:
+                return error
+            else:
+                return None
+    finally:
+        source.close()
+
+
+def _unreadable(error: Transient, governor: Governor) -> UnladeError:
+    """A source that could not even be counted: the run has failed, or, when the breaker opened over it, rests."""
+    try:
+        governor.check()
+    except UnladeError as resting:
+        return resting
+    return SourceError(str(error), remedy=error.remedy or "Run it again later; nothing is lost.")
+
+
+def _sleep_until(moment: datetime, rig: Rigging, voyage: Voyage) -> None:
+    while (left := (moment - rig.clock()).total_seconds()) > 0:
+        if voyage.interrupted:
+            raise Interrupted
+        time.sleep(min(left, 0.5))
+
+
+def sleeper(governor: Governor) -> Callable[[float], None]:
+    """Sleeps in short naps; wakes with what the governor says when nothing may pass any more."""
+
+    def sleep(seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            governor.check()
+            time.sleep(min(left, 0.1))
+
+    return sleep
+
+
+def _bare(names: object) -> list[str]:
+    return list(dict.fromkeys(str(name).partition("(")[0] for name in names))  # type: ignore[attr-defined]
+
+
+def save_breaker(host: Host, state: BreakerState) -> None:
+    """Remember the breaker for every process (DESIGN 5.5)."""
+    Host.objects.filter(pk=host.pk).update(
+        breaker=state.to_json(),
+        retry_at=state.retry_at if state.phase == "open" else None,
+        resting_because=(state.detail or state.cause)[:200] if state.phase == "open" else "",
+    )
+
+
+def prepare(importer: ContainerImport, books: Books, store: Store, rig: Rigging) -> None:
+    """Before the first download: the store proves itself, a restored ledger is caught up, the run leaves its mark.
+
+    Raises the `StoreError` that the probe met.
+    """
+    store.probe().check()
+    newest = store.newest_run(importer.name)
+    if newest is not None and newest >= books.run.number:
+        catch_up(importer, books.source, store, rig.clock())
+        with transaction.atomic():
+            books.run.number = newest + 1
+            books.run.save(update_fields=["number"])
+    store.put_run_mark(importer.name, books.run.number)
+
+
+def marker(
+    importer: ContainerImport, source: DataApiSource, books: Books, bridge: Bridge, rig: Rigging
+) -> Callable[[Item, SourceRecord], Callable[[], None]]:
+    """Stamps records in FileMaker after they were recorded here; only built when it was asked for."""
+    writer = DataApiMarkerWriter(source)
+
+    def mark(item: Item, record: SourceRecord) -> Callable[[], None]:
+        def work() -> None:
+            try:
+                mod_id = writer.mark(record, importer.marker, f"{rig.clock():%Y-%m-%dT%H:%M:%S}")
+            except UnladeError as error:
+                log.warning("record %s: the marker was not written: %s", record.record_id, error)
+            else:
+                bridge.post(lambda: books.marked(item.pk, mod_id, rig.clock()))
+
+        return work
+
+    return mark
+
+
+@contextmanager
+def interruptible(voyage: Voyage, last_words: Callable[[], None]) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM ends the run in order, a second one at once (exit 130); both lose nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = 0
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            voyage.interrupt()
+        else:
+            last_words()
+            _leave_at_once()
+
+    signals = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
+    before = {number: signal.signal(number, handle) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _leave_at_once() -> None:
+    os._exit(130)

@@ -1,0 +1,435 @@
+"""Writes the ledger: listing, items in hand, outcomes, runs. Used by the run loop's thread only.
+
+The order of writes is the promise (DESIGN 5.3): an item is in hand before its download starts, and it is settled, with
+its row, in one transaction after its object was confirmed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import DatabaseError, transaction
+from django.db.models import F, Max, Q, QuerySet
+
+from unlade.cargo import Attempt, Content, Count, Outcome, RefStatus, SourceRecord, Wire
+from unlade.importer import Consignment, ContainerImport
+from unlade.ledger.models import Item, Run, Source, state_counts
+from unlade.owners import OwnerFinder, OwnerMatch, normalise_ref
+from unlade.states import SETTLED, STORED, ItemState, RunOutcome
+
+log = logging.getLogger(__name__)
+
+#: Waits between tries of a failure that may pass: at the end of the same run, then ever later.
+RETRY_WAITS = (timedelta(0), timedelta(minutes=5), timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
+
+#: Text longer than this that looks like base64 is not worth keeping twice (LESSONS 5).
+_LONG_BASE64 = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A record of a page that needs carrying, with its item."""
+
+    item: Item
+    record: SourceRecord
+
+
+class Books:
+    """The ledger of one run of one import."""
+
+    def __init__(self, importer: ContainerImport, source: Source, run: Run, owners: OwnerFinder, uploaded_by: str):
+        self.importer = importer
+        self.source = source
+        self.run = run
+        self.owners = owners
+        self.uploaded_by = uploaded_by
+        self.ended: dict[int, str] = {}  #: item -> state it ended in, in this run
+        self.skipped = 0
+
+    # Runs.
+
+    @classmethod
+    def open(
+        cls,
+        importer: ContainerImport,
+        now: datetime,
+        *,
+        road: str,
+        options: dict[str, Any],
+        owners: OwnerFinder,
+        uploaded_by: str,
+        least: int = 0,
+    ) -> Books:
+        """Open the next run of `importer`; the lock is held, so a run that still says it is running has died.
+
+        `least` is the lowest number the run may have.
+        """
+        with transaction.atomic():
+            source, _ = Source.objects.get_or_create(name=importer.name, defaults={"layout": importer.layout})
+            source.runs.filter(outcome=RunOutcome.RUNNING).update(
+                outcome=RunOutcome.DIED, finished_at=F("heartbeat_at")
+            )
+            newest = source.runs.aggregate(newest=Max("number"))["newest"] or 0
+            run = Run.objects.create(
+                source=source,
+                number=max(newest + 1, least),
+                road=road,
+                started_at=now,
+                heartbeat_at=now,
+                machine=platform.node()[:255],
+                process=os.getpid(),
+                options=options,
+            )
+        return cls(importer, source, run, owners, uploaded_by)
+
+    def beat(self, now: datetime, **counters: int) -> None:
+        """Say that the run is alive, and how far it is."""
+        for name, value in {**self.this_run(), **counters}.items():
+            setattr(self.run, name, value)
+        self.run.heartbeat_at = now
+        self.run.save()
+
+    def close(
+        self, outcome: str, now: datetime, *, reason: str, exit_code: int, retry_at: datetime | None, **counters: int
+    ) -> None:
+        """Close the run with its final figures; what is still in hand by it is let go."""
+        with transaction.atomic():
+            self.source.items.filter(in_hand=self.run).update(in_hand=None)
+            self.run.outcome, self.run.reason = outcome, reason
+            self.run.exit_code, self.run.retry_at, self.run.finished_at = exit_code, retry_at, now
+            self.run.found = self.source.found
+            self.beat(now, **counters)
+
+    def this_run(self) -> dict[str, int]:
+        """How many items ended in which state in this run; the fields of `Run`."""
+        ended = list(self.ended.values())
+        states = (S.IMPORTED, S.EMPTY, S.UNLINKED, S.QUARANTINED, S.FAILED)
+        return {state.value: ended.count(state.value) for state in states} | {"skipped": self.skipped}
+
+    # The listing.
+
+    def counted(self, count: Count, now: datetime) -> None:
+        """Keep the source's own count."""
+        if (self.source.found, self.source.total) == (count.found, count.total) and not self.source.counted_at:
+            return
+        self.source.found, self.source.total, self.source.count_is = count.found, count.total, count.count_is
+        self.source.counted_at = now
+        self.source.save(update_fields=["found", "total", "count_is", "counted_at"])
+
+    def alive(self) -> int:
+        """Records that are not gone."""
+        return self.source.items.filter(gone_at=None).values("record_id").distinct().count()
+
+    def known(self, record_ids: Sequence[str], since: datetime | None = None) -> set[str]:
+        """Which of these records the ledger has; with `since`, only those seen since then."""
+        rows = self.source.items.filter(record_id__in=record_ids)
+        if since is not None:
+            rows = rows.filter(seen_at__gte=since)
+        return set(rows.values_list("record_id", flat=True))
+
+    def take_page(self, records: Sequence[SourceRecord], offset: int | None, now: datetime) -> list[Listed]:
+        """Enter a page of records and return those that need carrying. One fixed number of queries a page.
+
+        `offset` is the place of the first one, None when places mean nothing. Settled items only get their place.
+        """
+        ids = [record.record_id for record in records]
+        old: dict[tuple[str, str], Item] = {
+            (item.record_id, item.slot): item for item in self.source.items.filter(record_id__in=ids)
+        }
+        keys = {normalise_ref(self.importer.identity_of(record)) for record in records} - {""}
+        holders = dict(
+            self.source.items.filter(identity_key__in=keys).order_by("-pk").values_list("identity_key", "record_id")
+        )
+        fresh: list[Item] = []
+        changed: list[Item] = []
+        listed: list[Listed] = []
+        for index, record in enumerate(records):
+            position = None if offset is None else offset + index
+            for slot in self._slots(record):
+                item = old.get((record.record_id, slot))
+                if item is None:
+                    item = self._new_item(record, slot, holders, now)
+                    fresh.append(item)
+                else:
+                    changed.append(item)
+                    item.gone_at = None
+                item.position, item.seen_at = position, now
+                if self._needs_carrying(item, record):
+                    listed.append(Listed(item, record))
+                elif item.pk is not None:
+                    self.skipped += 1
+        Item.objects.bulk_create(fresh)
+        Item.objects.bulk_update(
+            changed, ["position", "seen_at", "gone_at", "mod_id", "attempts", "tries", "state"], batch_size=200
+        )
+        for item in fresh:
+            if item.state != S.PENDING:
+                self.ended[item.pk] = item.state
+        return listed
+
+    def _slots(self, record: SourceRecord) -> list[str]:
+        if not self.importer.each:
+            return [""]
+        filled = [name for name, ref in record.containers.items() if ref.status is not RefStatus.EMPTY]
+        return filled or [""]
+
+    def _new_item(self, record: SourceRecord, slot: str, holders: dict[str, str], now: datetime) -> Item:
+        importer = self.importer
+        identity, owner_ref = importer.identity_of(record), importer.owner_ref_of(record)
+        day = importer.taken_on.read(record)[0] if importer.taken_on else None
+        item = Item(
+            source=self.source,
+            record_id=record.record_id,
+            slot=slot,
+            mod_id=record.mod_id,
+            identity=identity[:255],
+            identity_key=normalise_ref(identity)[:255],
+            owner_ref=owner_ref[:255],
+            owner_key=normalise_ref(owner_ref)[:255],
+            day=day,
+            category=str(record.fields.get(importer.category, ""))[:255] if importer.category else "",
+            known_size=_size_hint(importer, record),
+            seen_at=now,
+        )
+        holder = holders.setdefault(item.identity_key, record.record_id) if item.identity_key else ""
+        if not importer.wants(record):
+            self._settled(item, S.ACCEPTED, "not_wanted", now)
+            item.accepted_by, item.accepted_why = importer.name, "the declaration leaves this record out"
+        elif not item.identity_key:
+            self._settled(item, S.FAILED, "no_identity", now)
+        elif holder != record.record_id:
+            self._settled(item, S.FAILED, "duplicate_identity", now)
+            item.detail = f"record {holder} has the same identity"
+        elif all(ref.status is RefStatus.EMPTY for ref in self._refs(record, slot)):
+            self._settled(item, S.EMPTY, "", now)
+        return item
+
+    def _refs(self, record: SourceRecord, slot: str) -> list[Any]:
+        names = [slot] if slot else self.importer.containers
+        return [record.containers[name] for name in names if name in record.containers]
+
+    def _settled(self, item: Item, state: str, reason: str, now: datetime) -> None:
+        item.move(state)
+        item.reason, item.final = reason, state == S.FAILED
+        item.settled_at, item.settled_in = now, self.run
+
+    def _needs_carrying(self, item: Item, record: SourceRecord) -> bool:
+        if item.state == S.PENDING:
+            if item.mod_id != record.mod_id:
+                item.mod_id, item.attempts, item.tries = record.mod_id, [], 0
+            return True
+        return False
+
+    def missing_since(self, moment: datetime) -> QuerySet[Item]:
+        """Items that a full pass that began at `moment` did not meet."""
+        return self.source.items.filter(gone_at=None, seen_at__lt=moment)
+
+    def gone(self, item: Item, now: datetime) -> None:
+        """The record is no longer in the source: it leaves the totals, its file stays."""
+        item.gone_at, item.in_hand = now, None
+        item.save(update_fields=["gone_at", "in_hand"])
+        self.ended.pop(item.pk, None)
+
+    def listed_through(self, place: int, anchor: str, complete: bool) -> None:
+        """Remember how far the listing came."""
+        source = self.source
+        if (source.listed_through, source.anchor, source.listing_complete) != (place, anchor, complete):
+            source.listed_through, source.anchor, source.listing_complete = place, anchor, complete
+            source.save(update_fields=["listed_through", "anchor", "listing_complete"])
+
+    # What is to do.
+
+    def pending_places(self) -> list[int]:
+        """Places of listed items that were never settled, in order."""
+        rows = self.source.items.filter(state=S.PENDING, gone_at=None, in_hand=None, position__isnull=False)
+        return [place for place in rows.order_by("position").values_list("position", flat=True) if place is not None]
+
+    def left_in_hand(self) -> list[Item]:
+        """Items that an earlier run held when it ended without a word."""
+        return list(self.source.items.filter(in_hand__isnull=False).exclude(in_hand=self.run))
+
+    def due(self, now: datetime, *, also_final: bool) -> QuerySet[Item]:
+        """Failures whose next try is due, oldest first; with `also_final` all that this run has not tried.
+
+        Pending items without a place in the listing belong to them: only reading the single record can help.
+        """
+        ready = Q(state=S.FAILED, final=False, next_try_at__lte=now) | Q(state=S.PENDING, position=None)
+        if also_final:
+            ready |= Q(state=S.FAILED) & (Q(settled_in=None) | ~Q(settled_in=self.run))
+        return (
+            self.source.items.filter(ready, gone_at=None, in_hand=None)
+            .exclude(reason__in=["duplicate_identity", "no_identity"])
+            .order_by(F("next_try_at").asc(nulls_first=True), "pk")
+        )
+
+    def unmarked(self) -> QuerySet[Item]:
+        """Items that are recorded but whose marker is not written yet."""
+        return self.source.items.filter(
+            state__in=[S.IMPORTED, S.UNLINKED], marked_at=None, gone_at=None, in_hand=None
+        ).order_by("pk")
+
+    def counts(self) -> dict[str, int]:
+        """Totals by state (CONTRACT B1)."""
+        return state_counts(self.source)
+
+    # Items.
+
+    def in_hand(self, items: Iterable[Item]) -> None:
+        """Commit that these items are being carried. To be called before their downloads start."""
+        pks = [item.pk for item in items]
+        self.source.items.filter(pk__in=pks).update(in_hand=self.run)
+
+    def let_go(self, item: Item) -> None:
+        """Nothing was decided about this item."""
+        Item.objects.filter(pk=item.pk).update(in_hand=None)
+
+    def settle(
+        self, item: Item, record: SourceRecord | None, outcome: Outcome, now: datetime
+    ) -> tuple[Consignment, Any] | None:
+        """Write down what became of an item; with a stored file also the project's row, in the caller's transaction.
+
+        Returns what `after_commit` is called with. An exception of the project's own code costs this item its row, not
+        the run: the stored file is found again by the next try.
+        """
+        landed = None
+        if outcome.stored is not None and record is not None and outcome.content is not None:
+            try:
+                with transaction.atomic():
+                    landed, outcome = self._record(item, record, outcome, outcome.content)
+            except Exception as error:
+                log.exception("record %s: its row could not be written", item.record_id)
+                self.owners.forget(item.owner_ref)
+                if isinstance(error, DatabaseError) and not transaction.get_connection().is_usable():
+                    raise
+                outcome = replace(
+                    outcome,
+                    state=S.FAILED,
+                    reason="record_failed",
+                    detail=f"{type(error).__name__} while its row was written; the file is stored",
+                    final=False,
+                )
+        self._write(item, record, outcome, now)
+        return landed
+
+    def _record(
+        self, item: Item, record: SourceRecord, outcome: Outcome, content: Content
+    ) -> tuple[tuple[Consignment, Any], Outcome]:
+        importer = self.importer
+        owner_ref = importer.owner_ref_of(record)
+        match = self.owners.one(owner_ref) if importer.owner else OwnerMatch()
+        state, reason, detail = outcome.state, outcome.reason, outcome.detail
+        if state == S.IMPORTED and importer.owner and match.owner is None:
+            state, reason, detail = S.UNLINKED, match.reason, match.detail
+        outcome = replace(outcome, state=state, reason=reason, detail=detail)
+        assert outcome.stored is not None
+        day, raw_day = importer.taken_on.read(record) if importer.taken_on else (None, "")
+        item.day = day
+        consignment = Consignment(
+            source=importer.name,
+            record=record,
+            identity=normalise_ref(importer.identity_of(record)),
+            owner=match.owner,
+            owner_ref=normalise_ref(owner_ref),
+            day=day,
+            raw_day=raw_day,
+            category=str(record.fields.get(importer.category, "")) if importer.category else "",
+            original_name=outcome.original_name,
+            key=outcome.stored.key,
+            thumbnail_key=outcome.thumbnail.key if outcome.thumbnail else "",
+            thumbnail_size=outcome.thumbnail.size if outcome.thumbnail else 0,
+            field=outcome.field,
+            state=state,
+            reason=reason,
+            uploaded_by=self.uploaded_by or importer.name,
+            metadata=metadata_of(record),
+            attempts=outcome.attempts,
+        )
+        row = importer.record(consignment, content)
+        item.row = str(row.pk) if row is not None else ""
+        return (consignment, row), outcome
+
+    def _write(self, item: Item, record: SourceRecord | None, outcome: Outcome, now: datetime) -> None:
+        item.in_hand = None
+        item.move(outcome.state)
+        item.reason, item.detail, item.final = outcome.reason, outcome.detail, outcome.final
+        item.attempts = [_attempt_json(attempt) for attempt in outcome.attempts] or item.attempts
+        item.known_size = outcome.known_size or item.known_size
+        if record is not None:
+            item.mod_id = record.mod_id
+        if outcome.state == S.PENDING:
+            item.save()
+            return
+        item.tries += 1
+        item.settled_at, item.settled_in = now, self.run
+        item.next_try_at = None
+        if outcome.state == S.FAILED and not outcome.final:
+            item.next_try_at = now + RETRY_WAITS[min(item.tries - 1, len(RETRY_WAITS) - 1)]
+        if outcome.stored is not None:
+            _store_facts(item, outcome)
+        item.save()
+        self.ended[item.pk] = outcome.state
+
+    def marked(self, item_id: int, mod_id: str, now: datetime) -> None:
+        """The marker is in FileMaker; its own modification id becomes the known one (CONTRACT B1)."""
+        Item.objects.filter(pk=item_id).update(marked_at=now, mod_id=mod_id)
+
+    def found_in_store(self, item: Item, key: str, sha256: str) -> None:
+        """Remember that the store already has this item's file, so that it is not fetched again."""
+        item.key, item.sha256 = key[:1024], sha256
+        item.save(update_fields=["key", "sha256"])
+
+
+S = ItemState
+
+
+def metadata_of(record: SourceRecord) -> dict[str, Any]:
+    """Every field that is no container as it was read, long base64 text left out; JSON types."""
+    return {
+        name: value if isinstance(value, (int, str)) else str(value)
+        for name, value in record.fields.items()
+        if not _is_long_base64(value)
+    }
+
+
+def _is_long_base64(value: object) -> bool:
+    if not isinstance(value, str) or len(value) < _LONG_BASE64:
+        return False
+    sample = value[:_LONG_BASE64].replace("\r", "").replace("\n", "")
+    return sample.isascii() and all(char.isalnum() or char in "+/=-_" for char in sample)
+
+
+def _size_hint(importer: ContainerImport, record: SourceRecord) -> int | None:
+    if importer.size_field:
+        try:
+            return int(record.fields.get(importer.size_field, ""))
+        except (ValueError, TypeError):
+            return None
+    return next((ref.size for ref in record.containers.values() if ref.size), None)
+
+
+def _attempt_json(attempt: Attempt) -> dict[str, Any]:
+    return {"field": attempt.field, "result": attempt.result, "detail": attempt.detail, "size": attempt.size}
+
+
+def _store_facts(item: Item, outcome: Outcome) -> None:
+    stored, content = outcome.stored, outcome.content
+    assert stored is not None
+    item.key, item.size, item.sha256 = stored.key, stored.size, stored.sha256
+    item.field, item.lesser_copy = outcome.field, outcome.lesser_copy
+    item.original_name = outcome.original_name[:255]
+    if content is not None:
+        item.mime_type, item.width, item.height = content.mime_type, content.width, content.height
+        item.thumbnail_error, item.notes = (content.thumbnail_error or "")[:255], list(content.notes)
+    if outcome.thumbnail is not None:
+        item.thumbnail_key, item.thumbnail_size = outcome.thumbnail.key, outcome.thumbnail.size
+    if outcome.spare is not None:
+        item.spare_key = outcome.spare.key
+
+
+__all__ = ["RETRY_WAITS", "SETTLED", "STORED", "Books", "Listed", "Wire", "metadata_of"]

@@ -1,0 +1,39 @@
+"""What a run was asked to do (CONTRACT A2)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+from unlade.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Options of one run. Sizes in bytes; None where there is no limit."""
+
+    limit: int | None = None  #: items for which a download is started
+    batch_size: int = 100  #: records per request
+    concurrency: int = 4  #: downloads at once, at the most
+    max_bytes: int | None = None
+    max_time: timedelta | None = None
+    retry_failed: bool = False
+    dry_run: bool = False
+    wait: bool = False
+    write_marker: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "concurrency"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"--{name.replace('_', '-')} must be 1 or more")
+        if self.limit is not None and self.limit < 0:
+            raise UsageError("--limit must be 0 or more")
+        if self.max_time is not None and self.max_time <= timedelta(0):
+            raise UsageError("--max-time must be more than nothing")
+
+    def to_json(self) -> dict[str, Any]:
+        """For the ledger; durations in seconds."""
+        values = asdict(self)
+        values["max_time"] = self.max_time.total_seconds() if self.max_time else None
+        return values

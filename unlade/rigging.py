@@ -1,0 +1,145 @@
+"""Builds the parts of a run from the settings; the one place that knows which setting feeds which part."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.conf import settings as django_settings
+
+from unlade.errors import SettingsError
+from unlade.filemaker import FileMakerConfig
+from unlade.governor.budget import Budget, Limit, annual
+from unlade.governor.periods import Period, parse_reset
+from unlade.governor.settings import GovernorSettings, settings_for
+from unlade.ledger.allowance import Allowance
+from unlade.ledger.models import Host
+from unlade.media import DecoderPool
+from unlade.settings import Settings
+from unlade.spool import Spool
+from unlade.store import Store, open_store
+
+
+def load_settings() -> Settings:
+    """The settings of a Django process: environment, the project's `.env`, `settings.UNLADE`."""
+    dotenv = getattr(django_settings, "UNLADE_DOTENV", None)
+    return Settings(overlay=getattr(django_settings, "UNLADE", {}), dotenv=Path(dotenv) if dotenv else None)
+
+
+def utc_now() -> datetime:
+    """Wall time, aware."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Rigging:
+    """Makes a run's parts from `settings`. Every method raises `SettingsError` for a setting that cannot be used."""
+
+    settings: Settings
+    clock: Callable[[], datetime] = utc_now
+
+    def filemaker_config(self) -> FileMakerConfig:
+        """Where the host is and how to sign in."""
+        s = self.settings
+        ca_file = s.text("FILEMAKER_CA_FILE")
+        return FileMakerConfig(
+            url=s.need("FILEMAKER_URL").rstrip("/"),
+            database=s.need("FILEMAKER_DATABASE"),
+            account=s.text("FILEMAKER_ACCOUNT"),
+            password=s.text("FILEMAKER_PASSWORD"),
+            auth=s["FILEMAKER_AUTH"],
+            claris_token=s.text("FILEMAKER_CLARIS_TOKEN"),
+            oauth_request_id=s.text("FILEMAKER_OAUTH_REQUEST_ID"),
+            oauth_identifier=s.text("FILEMAKER_OAUTH_IDENTIFIER"),
+            ca_file=Path(ca_file) if ca_file else None,
+            read_timeout=s["FILEMAKER_READ_TIMEOUT"],
+        )
+
+    def host(self) -> Host:
+        """The ledger's row of the host, made when it is new."""
+        config = self.filemaker_config()
+        return Host.objects.get_or_create(key=f"{config.url} {config.database}"[:255])[0]
+
+    def store(self) -> Store:
+        """Where files go."""
+        return open_store(self.settings.need("UNLADE_STORE"))
+
+    def spool(self) -> Spool:
+        """Where downloads in progress lie."""
+        return Spool(Path(self.settings.need("UNLADE_SPOOL")), max_bytes=self.settings["UNLADE_SPOOL_MAX"])
+
+    def decoders(self) -> DecoderPool:
+        """The child processes that look at bytes; started when the first file comes."""
+        s = self.settings
+        time_limit: timedelta = s["UNLADE_DECODER_TIME"]
+        return DecoderPool(
+            s["UNLADE_DECODERS"],
+            memory_limit=s["UNLADE_DECODER_MEMORY"],
+            time_limit=time_limit.total_seconds(),
+            pixel_limit=s["UNLADE_MAX_PIXELS"],
+        )
+
+    def zone(self) -> ZoneInfo:
+        """The time zone of reset dates and days."""
+        name = self.settings["UNLADE_TIME_ZONE"]
+        try:
+            return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise SettingsError(f"UNLADE_TIME_ZONE {name!r} is no time zone", remedy="Write Europe/Berlin.") from None
+
+    def year(self) -> Period:
+        """The contract year of the allowance."""
+        try:
+            month, day = parse_reset(self.settings["UNLADE_ALLOWANCE_RESET"])
+        except ValueError as error:
+            raise SettingsError(f"UNLADE_ALLOWANCE_RESET: {error}") from None
+        return Period("year", month, day, self.zone())
+
+    def limits(self, max_bytes: int | None = None) -> Sequence[Limit]:
+        """Every limit on wire bytes that is set; `max_bytes` is this run's own."""
+        s, zone = self.settings, self.zone()
+        limits = []
+        if s["UNLADE_ALLOWANCE"] is not None:
+            limits.append(annual(s["UNLADE_ALLOWANCE"], self.year(), reserve_share=s["UNLADE_ALLOWANCE_RESERVE"]))
+        for kind in ("month", "day", "hour"):
+            size = s[f"UNLADE_MAX_BYTES_{kind.upper()}"]
+            if size is not None:
+                limits.append(Limit(kind, size, Period(kind, zone=zone)))
+        if max_bytes is not None:
+            limits.append(Limit("run", max_bytes, Period("run")))
+        return limits
+
+    def budget(self) -> Budget:
+        """What is spent and what is left, as the ledger has it."""
+        return Allowance(self.host(), self.limits(), run=None, clock=self.clock, others=self.others()).budget()
+
+    def others(self) -> int:
+        """Bytes of this contract year that others used, as the console showed them."""
+        return int(self.settings["UNLADE_ALLOWANCE_USED"] or 0)
+
+    def governor_settings(self, concurrency: int) -> GovernorSettings:
+        """Pace, breaker and what a refused sign-in is recognised by."""
+        s = self.settings
+        try:
+            return settings_for(
+                pace=s["UNLADE_PACE"],
+                concurrency=concurrency,
+                cool_downs=s["UNLADE_COOLDOWNS"],
+                threshold=s["UNLADE_BREAKER_THRESHOLD"],
+                credential=self._credential(),
+                year=self.year() if s["UNLADE_ALLOWANCE"] is not None else None,
+            )
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
+
+    def _credential(self) -> str:
+        """A slow, salted hash: it is kept when the host refuses the sign-in, and must not give the password away."""
+        s = self.settings
+        names = ("FILEMAKER_ACCOUNT", "FILEMAKER_PASSWORD", "FILEMAKER_CLARIS_TOKEN", "FILEMAKER_OAUTH_IDENTIFIER")
+        secret = "\0".join(s.text(name) for name in names)
+        salt = f"unlade {s.text('FILEMAKER_URL')} {s.text('FILEMAKER_DATABASE')}".encode()
+        return hashlib.scrypt(secret.encode(), salt=salt, n=2**13, r=8, p=1, dklen=32).hex()

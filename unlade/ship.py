@@ -1,0 +1,82 @@
+"""What every worker of one run shares: source, store, spool, decoders, books of bytes, and the will to stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from unlade.cargo import Content, Parcel
+from unlade.importer import ContainerImport
+from unlade.source import Booking, Source
+from unlade.spool import Spool
+from unlade.store import Store
+
+
+class Inspector(Protocol):
+    """Says what a parcel's bytes are (the decoder pool)."""
+
+    def inspect(
+        self, parcel: Parcel, *, name: str | None, box: tuple[int, int] = (300, 300), want_thumbnail: bool = True
+    ) -> Content: ...
+
+
+class DownloadBooking(Booking, Protocol):
+    """A booking that the spool's mark can name, so that the next run settles what a killed one left."""
+
+    @property
+    def ticket_id(self) -> str: ...
+
+
+class DownloadToll(Protocol):
+    """Books the bytes of one item's download; waits until the booking is committed."""
+
+    def reserve_download(self, item_id: int, expected: int) -> DownloadBooking: ...
+
+
+@dataclass
+class Doubt:
+    """Notices when the host stops sending files although it answers.
+
+    One page of HTML instead of a file is that file's fault. The same for several items in a row, or the same page for
+    two of them, is a log-in or maintenance page of something in between (CONTRACT B2: "while the host answers well
+    otherwise").
+    """
+
+    in_a_row: int = 3
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _bad: int = 0
+    _last: str = ""
+
+    def good(self) -> None:
+        """A real file came."""
+        with self._lock:
+            self._bad, self._last = 0, ""
+
+    def bad(self, sha256: str, *, empty: bool) -> bool:
+        """Something that is no file came twice; True when the host is to be doubted, not the file."""
+        with self._lock:
+            self._bad += 1
+            same = bool(self._last) and self._last == sha256 and not empty
+            self._last = sha256
+            return same or self._bad >= self.in_a_row
+
+
+@dataclass
+class Ship:
+    """One run's shared parts. Everything here may be used from any thread."""
+
+    importer: ContainerImport
+    source: Source
+    store: Store
+    spool: Spool
+    inspector: Inspector
+    toll: DownloadToll
+    clock: Callable[[], datetime]
+    doubt: Doubt = field(default_factory=Doubt)
+    #: A size that most downloads stay below, bytes; grows with what is seen.
+    expected_size: int = 200_000
+    #: How old a link may be before its record is read again, seconds.
+    link_age: float = 300.0

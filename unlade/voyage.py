@@ -1,0 +1,566 @@
+"""The main flow. `carry` takes one item from fetch to store; `Voyage.run` carries all that an import has to carry.
+
+Write order (DESIGN 5.3): the item is committed as in hand, its bytes go to the spool, the object is confirmed by the
+store, then ledger and row are written in one transaction, then the spool lets go of the file, then (if asked for)
+FileMaker is stamped. After a crash at any point the next run finds its place from what is durable: spool marks,
+objects that say whose they are, the ledger.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from django.db import transaction
+
+from unlade.agenda import Agenda, Order, anything_to_do, order_for
+from unlade.cargo import Content, Facts, Outcome, Parcel, SourceRecord, Stored, Wire
+from unlade.crew import Bridge, Crew, LedgerBooking, LedgerToll
+from unlade.errors import (
+    AllowanceSpent,
+    Final,
+    HostResting,
+    Interrupted,
+    ItemError,
+    LimitReached,
+    NotNow,
+    RecordGone,
+    SourceError,
+    StoreError,
+    Transient,
+    UnladeError,
+)
+from unlade.keys import damaged_key, thumbnail_key
+from unlade.landing import Landing, landing_of
+from unlade.ledger.books import Books
+from unlade.ledger.models import Item, Run
+from unlade.listing import PageRequest
+from unlade.options import RunOptions
+from unlade.ship import Ship
+from unlade.states import ItemState, RunOutcome
+from unlade.waterfall import Fetcher, Haul
+
+log = logging.getLogger(__name__)
+
+S = ItemState
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a worker brings back. `outcome` None: nothing was decided. `stop`: the run cannot go on as it is."""
+
+    outcome: Outcome | None
+    record: SourceRecord | None = None
+    parcels: tuple[Parcel, ...] = ()
+    stop: UnladeError | None = None
+    known_size: int | None = None
+    started: bool = False
+    gone: bool = False
+
+
+def carry(order: Order, ship: Ship, booking: LedgerBooking | None) -> Carried:
+    """One item: read, fetch, inspect, store. The run loop records it.
+
+    Never raises an `UnladeError`: what went wrong with the item is its outcome, what concerns the run is `stop`.
+    """
+    fetcher = Fetcher(ship, order.item_id, str(order.item_id), order.prior, _by_field(order.parcels), booking)
+    record = order.record
+    try:
+        if record is None or _too_old(record, ship):
+            record = ship.source.read(order.record_id)
+        if order.confirm_gone:
+            return Carried(None, record)
+        landing = landing_of(ship.importer, record, order.slot)
+        names = landing.names
+        if not order.parcels and (kept := _in_store(order, landing, ship)):
+            names, fetcher.given = [kept.field], {kept.field: kept}
+        haul = fetcher.haul(record, names)
+        record = haul.record
+        if not haul.parcels:
+            return Carried(_nothing(haul, fetcher), record, started=fetcher.started)
+        outcome = _stow(order, haul, ship)
+        outcome = replace(outcome, wire=fetcher.wire, started=fetcher.started)
+        return Carried(outcome, record, tuple(haul.parcels), started=fetcher.started)
+    except RecordGone:
+        return Carried(None, record, gone=True)
+    except (Final, Transient) as error:
+        outcome = Outcome(S.FAILED, error.reason, str(error), isinstance(error, Final), wire=fetcher.wire)
+        return Carried(outcome, record, started=fetcher.started)
+    except (NotNow, SourceError, StoreError, Interrupted) as error:
+        return Carried(None, record, stop=error, started=fetcher.started, known_size=fetcher.known_size)
+    finally:
+        if fetcher.booking is not None:
+            fetcher.booking.settle(Wire())
+
+
+def _by_field(parcels: tuple[Parcel, ...]) -> dict[str, Parcel]:
+    return {parcel.field: parcel for parcel in parcels}
+
+
+def _too_old(record: SourceRecord, ship: Ship) -> bool:
+    return (ship.clock() - record.read_at).total_seconds() > ship.link_age
+
+
+def _in_store(order: Order, landing: Landing, ship: Ship) -> Parcel | None:
+    """The item's file as the store has it, read back into the spool; None when it is not there."""
+    importer = ship.importer
+
+    def ours(facts: Facts) -> bool:
+        return (facts.source, facts.record_id, facts.slot) == (importer.name, order.record_id, order.slot)
+
+    if order.stored_key:
+        info = ship.store.head(order.stored_key)
+        infos = [info] if info is not None else []
+    elif order.search_store:
+        infos = ship.store.find(landing.stems, ours)
+    else:
+        return None
+    kept = [(info, info.facts) for info in infos if info.facts is not None and ours(info.facts)]
+    if not kept:
+        return None
+    # Beside a lesser copy lies the damaged better one: what was taken is what is not damaged.
+    info, facts = min(kept, key=lambda pair: (pair[1].state == S.QUARANTINED, -len(pair[1].mod_id)))
+    name = order.slot or importer.containers[facts.field_number]
+    writer = ship.spool.begin(
+        importer.name, str(order.item_id), name, record_id=order.record_id, mod_id=facts.mod_id, booking=""
+    )
+    try:
+        with ship.store.open(info.key) as chunks:
+            for chunk in chunks:
+                writer.write(chunk)
+        return writer.finish(content_type=info.content_type, name=None, wire=Wire())
+    except BaseException:
+        writer.abandon()
+        raise
+
+
+def _nothing(haul: Haul, fetcher: Fetcher) -> Outcome:
+    """No field has bytes: empty, or failed for good with the best field's reason."""
+    reasons = [attempt.result for attempt in haul.attempts if attempt.result != "empty"]
+    attempts = tuple(haul.attempts)
+    if not reasons:
+        return Outcome(S.EMPTY, attempts=attempts, wire=fetcher.wire)
+    detail = ", ".join(f"{attempt.field}: {attempt.result}" for attempt in attempts if attempt.result != "empty")
+    return Outcome(S.FAILED, reasons[0], detail, final=True, attempts=attempts, wire=fetcher.wire)
+
+
+def _stow(order: Order, haul: Haul, ship: Ship) -> Outcome:
+    """Put the original under its key, then its thumbnail, then the damaged better copy beside it."""
+    parcel, content = haul.taken or haul.damaged or (None, None)
+    assert parcel is not None and content is not None
+    good = haul.taken is not None
+    state = S.IMPORTED if good else S.QUARANTINED
+    landing = landing_of(ship.importer, haul.record, order.slot)
+    key = landing.key(content.extension)
+    facts = landing.facts(parcel, haul.record, state)
+    stored = ship.store.put(key, parcel.path, content_type=content.mime_type, facts=facts)
+    thumbnail = _stow_thumbnail(stored, content, facts, ship)
+    spare = _stow_spare(stored, haul, landing.facts, ship) if good and haul.damaged else None
+    better = [attempt for attempt in haul.attempts if attempt.field != parcel.field and attempt.result != "empty"]
+    return Outcome(
+        state,
+        reason="" if good else _damage_reason(haul, parcel),
+        detail="" if good else (content.damage or ""),
+        final=True,
+        field=parcel.field,
+        attempts=tuple(haul.attempts),
+        content=content,
+        stored=stored,
+        thumbnail=thumbnail,
+        spare=spare,
+        original_name=landing.original_name or parcel.name or "",
+        lesser_copy=good and any(attempt.result != "taken" for attempt in better),
+    )
+
+
+def _damage_reason(haul: Haul, parcel: Parcel) -> str:
+    return next((attempt.result for attempt in haul.attempts if attempt.field == parcel.field), "damaged")
+
+
+def _stow_thumbnail(stored: Stored, content: Content, facts: Facts, ship: Ship) -> Stored | None:
+    thumb = content.thumbnail
+    if thumb is None:
+        return None
+    key = thumbnail_key(stored.key, thumb.extension)
+    return ship.store.put_bytes(key, thumb.data, content_type=thumb.mime_type, facts=facts)
+
+
+def _stow_spare(stored: Stored, haul: Haul, facts_for: Callable[..., Facts], ship: Ship) -> Stored:
+    assert haul.damaged is not None
+    parcel, content = haul.damaged
+    facts = facts_for(parcel, haul.record, S.QUARANTINED)
+    key = damaged_key(stored.key, facts.field_number, content.extension)
+    return ship.store.put(key, parcel.path, content_type=content.mime_type, facts=facts)
+
+
+class Reporter(Protocol):
+    """Shows a person how far the run is. Called by the run loop's thread."""
+
+    def begin(self, found: int, settled: int) -> None: ...
+    def note(self, message: str) -> None: ...
+    def progress(self, *, found: int, settled: int, kept: int, wire: Wire, in_hand: int) -> None: ...
+    def end(self) -> None: ...
+
+
+class Gatekeeper(Protocol):
+    """What the run loop asks of the governor."""
+
+    @property
+    def on_trial(self) -> bool: ...
+    def check(self) -> None: ...
+    def stop(self) -> None: ...
+    def beat(self) -> None: ...
+
+
+@dataclass
+class Result:
+    """How a run ended."""
+
+    run: Run
+    outcome: str
+    exit_code: int
+    reason: str = ""
+    remedy: str = ""
+    retry_at: datetime | None = None
+    wire: Wire = field(default_factory=Wire)
+
+
+class Voyage:
+    """One run of one import. Build it with everything ready, call `run` once, from one thread.
+
+    `prepare` is called when there is something to carry, before anything is: the store proves itself, and what it knows
+    better than the ledger is caught up.
+    """
+
+    def __init__(
+        self,
+        books: Books,
+        ship: Ship,
+        gate: Gatekeeper,
+        bridge: Bridge,
+        toll: LedgerToll,
+        options: RunOptions,
+        reporter: Reporter,
+        *,
+        clock: Callable[[], datetime],
+        prepare: Callable[[], None],
+        mark: Callable[[Item, SourceRecord], Callable[[], None]] | None = None,
+    ) -> None:
+        self.books, self.ship, self.gate, self.bridge, self.toll = books, ship, gate, bridge, toll
+        self.options, self.reporter, self.clock, self._prepare, self._mark = options, reporter, clock, prepare, mark
+        self.interrupted = False
+        self._agenda: Agenda | None = None
+        self._crew: Crew | None = None
+        self._stop: UnladeError | None = None
+        self._in_hand: dict[int, Item] = {}
+        self._fetching = 0  #: items in hand for which a download is to be expected
+        self._downloads = 0  #: items for which a download was started
+        self._kept = 0
+        self._page_asked = False
+        self._settled = 0
+        self._sizes: list[int] = []
+        self._began = time.monotonic()
+        self._last_beat = 0.0
+
+    # From outside.
+
+    def interrupt(self) -> None:
+        """End soon: what is being fetched is finished, nothing new is begun. Safe in a signal handler."""
+        self.interrupted = True
+        self.gate.stop()
+        self.bridge.wake()
+
+    def again(self) -> None:
+        """Forget what ended the last `run`, after a wait; the counters go on."""
+        self._stop = None
+
+    # The flow.
+
+    def run(self) -> None:
+        """Carry everything there is to carry. Raises what ended the run, if anything did."""
+        count = self.ship.source.count()
+        with transaction.atomic():
+            self.books.counted(count, self.clock())
+        if not anything_to_do(self.books, count.found, self.clock(), self.options):
+            return
+        if not self.options.dry_run:
+            self._prepare()
+        counts = self.books.counts()
+        self._settled = sum(counts.values()) - counts[S.PENDING] - counts[S.FAILED]
+        self.reporter.begin(count.found, self._settled)
+        # Twice the permits: while one half fetches, the other hashes, decodes and stores.
+        self._crew = Crew(2 * self.options.concurrency + 2, f"unlade-{self.books.importer.name}")
+        try:
+            with transaction.atomic():
+                recovered = self._recovered()
+                self._agenda = Agenda(self.books, self.options, self.books.run.started_at, recovered)
+            self._loop(self._agenda)
+        finally:
+            self._crew.close(seconds=0.5 if self.interrupted else 5)
+            self.reporter.end()
+        if self._stop is not None:
+            raise self._stop
+
+    def _loop(self, agenda: Agenda) -> None:
+        while True:
+            self._look_around()
+            if self._stop is None and not self.options.dry_run:
+                self._dispatch(agenda)
+            if self._stop is None:
+                self._ask_for_page(agenda)
+            if not self._in_hand and not self._page_asked:
+                if self._stop is not None or (self.options.dry_run and not agenda.listing):
+                    return
+                if not agenda.ready and not agenda.listing and not self._more(agenda):
+                    return
+            self.bridge.serve(0.2)
+            self._show()
+
+    def _more(self, agenda: Agenda) -> bool:
+        """Whether failures that are due come up now that all else is done."""
+        with transaction.atomic():
+            pair = agenda.next(self.clock())
+            if pair is not None:
+                agenda.put_back(*pair)
+        return pair is not None
+
+    def _look_around(self) -> None:
+        self.gate.beat()
+        if self._stop is not None:
+            return
+        elapsed = timedelta(seconds=time.monotonic() - self._began)
+        if self.interrupted:
+            self._stop = Interrupted()
+        elif self.options.max_time is not None and elapsed >= self.options.max_time:
+            self._stop = LimitReached("The time that was asked for is over.")
+        elif self._limit_left() == 0 and not self._fetching:
+            self._stop = LimitReached("The number of items that was asked for is reached.")
+
+    def _limit_left(self) -> int | None:
+        """Items for which a download may still be started; None without a limit."""
+        if self.options.limit is None:
+            return None
+        return max(0, self.options.limit - self._downloads - self._fetching)
+
+    # Pages.
+
+    def _ask_for_page(self, agenda: Agenda) -> None:
+        left = self._limit_left()
+        enough = 2 * self.options.concurrency + 2
+        if self._page_asked or len(agenda.ready) > enough or left == 0:
+            return
+        if left is not None and len(agenda.ready) >= left:
+            return
+        request = agenda.next_page(None if left is None else left - len(agenda.ready))
+        if request is None:
+            return
+        self._page_asked = True
+        assert self._crew is not None
+        self._crew.submit(lambda: self._read_page(request))
+
+    def _read_page(self, request: PageRequest) -> None:
+        """In a worker: one page; what came is taken by the run loop."""
+        try:
+            page = self.ship.source.page(request.offset, request.limit)
+        except UnladeError as error:
+            problem = error
+            self.bridge.post(lambda: self._page_failed(problem))
+        except Exception as error:
+            log.exception("a page could not be read")
+            problem = SourceError(
+                f"The records from place {request.offset} on could not be read: {type(error).__name__}"
+            )
+            self.bridge.post(lambda: self._page_failed(problem))
+        else:
+            self.bridge.post(lambda: self._page_came(request, page))
+
+    def _page_failed(self, error: UnladeError) -> None:
+        self._page_asked = False
+        if isinstance(error, ItemError):
+            # A single bad answer was tried again below; what is left is a source that cannot be read.
+            error = SourceError(str(error), remedy=error.remedy or "Run it again later; nothing is lost.")
+        self._halt(error)
+
+    def _page_came(self, request: PageRequest, page: object) -> None:
+        self._page_asked = False
+        assert self._agenda is not None
+        self._agenda.arrived(request, page, self.clock())  # type: ignore[arg-type]
+
+    # Items.
+
+    def _dispatch(self, agenda: Agenda) -> None:
+        """Take items in hand, as many as the crew can hold, and commit that before any of their downloads starts."""
+        going: list[tuple[Item, Order, LedgerBooking | None]] = []
+        with transaction.atomic():
+            while len(self._in_hand) < 2 * self.options.concurrency + 2:
+                pair = agenda.next(self.clock(), smallest=self.gate.on_trial)
+                if pair is None:
+                    break
+                item, order = pair
+                if order.fetches and self._limit_left() == 0:
+                    agenda.put_back(item, order)
+                    break
+                try:
+                    booking = self._book(order)
+                except (AllowanceSpent, LimitReached) as error:
+                    agenda.put_back(item, order)
+                    if not self._in_hand and not self._page_asked:
+                        self._halt(error)
+                    break
+                self._in_hand[item.pk] = item
+                self._fetching += order.fetches
+                going.append((item, order, booking))
+            self.books.in_hand(item for item, _, _ in going)
+        assert self._crew is not None
+        for item, order, booking in going:
+            self._crew.submit(self._task(item, order, booking))
+
+    def _book(self, order: Order) -> LedgerBooking | None:
+        if not order.fetches:
+            return None
+        return self.toll.reserve_download(order.item_id, order.expected or self.ship.expected_size)
+
+    def _task(self, item: Item, order: Order, booking: LedgerBooking | None) -> Callable[[], None]:
+        def task() -> None:
+            try:
+                carried = carry(order, self.ship, booking)
+            except BaseException as error:
+                log.exception("record %s: carrying it failed", order.record_id)
+                detail = f"{type(error).__name__} while it was carried; the log has the trace"
+                carried = Carried(Outcome(S.FAILED, "internal", detail))
+            self.bridge.post(lambda: self._landed(item, order, carried))
+
+        return task
+
+    def _landed(self, item: Item, order: Order, carried: Carried) -> None:
+        """In the run loop, in a transaction: write down what a worker brought."""
+        self._in_hand.pop(item.pk, None)
+        self._fetching -= order.fetches
+        self._downloads += carried.started
+        now = self.clock()
+        if carried.stop is not None:
+            self._halt_for(item, carried)
+        if carried.gone:
+            self.books.gone(item, now)
+        elif carried.outcome is None:
+            self.books.let_go(item)
+        else:
+            landed = self.books.settle(item, carried.record, carried.outcome, now)
+            self._count(carried.outcome)
+            transaction.on_commit(lambda: self._after_commit(item, carried, landed))
+
+    def _count(self, outcome: Outcome) -> None:
+        if outcome.stored is None:
+            return
+        self._settled += 1
+        if not outcome.stored.existed:
+            self._kept += outcome.stored.size
+        self._sizes.append(outcome.stored.size)
+        if len(self._sizes) >= 20:
+            recent = sorted(self._sizes[-200:])
+            self.ship.expected_size = recent[int(len(recent) * 0.95)] + 2000
+
+    def _after_commit(self, item: Item, carried: Carried, landed: tuple[object, object] | None) -> None:
+        for parcel in carried.parcels:
+            self.ship.spool.discard(parcel)
+        if landed is None:
+            return
+        self.books.importer.after_commit(landed[0], landed[1])  # type: ignore[arg-type]
+        if self._mark is not None and carried.record is not None and self._crew is not None:
+            self._crew.submit(self._mark(item, carried.record))
+
+    def _halt_for(self, item: Item, carried: Carried) -> None:
+        """An item stopped the run, or only itself: a file too large for what is left lets smaller ones pass."""
+        error = carried.stop
+        assert error is not None
+        if isinstance(error, (AllowanceSpent, LimitReached)) and carried.known_size and self._in_hand:
+            item.known_size = carried.known_size
+            Item.objects.filter(pk=item.pk).update(known_size=carried.known_size)
+            return
+        self._halt(error)
+
+    def _halt(self, error: UnladeError) -> None:
+        """Begin nothing new. The first reason stands, unless a graver one comes."""
+        if self._stop is None or (
+            isinstance(self._stop, (LimitReached, Interrupted)) and not isinstance(error, Interrupted)
+        ):
+            self._stop = error
+
+    # After a crash.
+
+    def _recovered(self) -> list[tuple[Item, Order]]:
+        """What a dead run left: complete files in its spool, and items that it may have stored."""
+        books = self.books
+        parcels: dict[str, list[Parcel]] = {}
+        for leftover in self.ship.spool.left(books.importer.name):
+            self._settle_leftover(leftover.booking, leftover.wire)
+            if leftover.parcel is not None:
+                parcels.setdefault(leftover.item_key, []).append(leftover.parcel)
+        work = []
+        items = {str(item.pk): item for item in books.source.items.filter(pk__in=[int(key) for key in parcels])}
+        for key, found in parcels.items():
+            item = items.get(key)
+            if item is None or item.state not in (S.PENDING, S.FAILED):
+                for parcel in found:
+                    self.ship.spool.discard(parcel)
+                continue
+            work.append((item, order_for(item, None, parcels=tuple(found))))
+        for item in books.left_in_hand():
+            if str(item.pk) not in items:
+                work.append((item, order_for(item, None, search_store=True)))
+        return work
+
+    def _settle_leftover(self, booking: str, wire: Wire) -> None:
+        if booking.isdigit():
+            from unlade.ledger.allowance import settle_row
+
+            settle_row(int(booking), wire, self.clock())
+
+    # Signs of life.
+
+    def _show(self) -> None:
+        now = time.monotonic()
+        if now - self._last_beat < 1.0:
+            return
+        self._last_beat = now
+        self.reporter.progress(
+            found=self.books.source.found or 0,
+            settled=self._settled,
+            kept=self._kept,
+            wire=self.toll.wire,
+            in_hand=len(self._in_hand),
+        )
+        with transaction.atomic():
+            self.books.beat(self.clock(), **self.counters())
+
+    def counters(self) -> dict[str, int]:
+        """The run's figures so far, by the names of `Run`'s fields."""
+        wire = self.toll.wire
+        return {
+            "downloads": self._downloads,
+            "api_bytes": wire.api,
+            "container_bytes": wire.container,
+            "header_bytes": wire.headers,
+            "kept_bytes": self._kept,
+            "requests": self.toll.requests,
+            "logins": self.toll.logins,
+        }
+
+
+def outcome_of(error: UnladeError | None, books: Books) -> tuple[str, int]:
+    """The run's outcome and exit code (CONTRACT A3)."""
+    this_run = books.this_run()
+    bad = this_run["failed"] + this_run["quarantined"]
+    if error is None:
+        return RunOutcome.DONE, 3 if bad else 0
+    if isinstance(error, LimitReached):
+        return RunOutcome.LIMIT, 3 if bad else 0
+    if isinstance(error, (HostResting, NotNow)):
+        return RunOutcome.PAUSED, error.exit_code
+    if isinstance(error, Interrupted):
+        return RunOutcome.INTERRUPTED, error.exit_code
+    return RunOutcome.FAILED, 1

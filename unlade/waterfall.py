@@ -1,0 +1,258 @@
+"""The waterfall: the best field that has a good file, and what a final answer of a better one is (CONTRACT B2).
+
+A lower field is taken only after a final answer of the better one. What may pass (time-outs, 502, resets, a 401 that a
+new login does not cure) leaves the whole item for another try: a bad hour never turns into worse pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+from unlade.cargo import Attempt, ContainerRef, Content, Parcel, RefStatus, SourceRecord, Wire
+from unlade.errors import (
+    Final,
+    GatewayError,
+    ItemError,
+    Missing,
+    NotNow,
+    RecordGone,
+    ReferenceOnly,
+    StaleLink,
+    Truncated,
+    Unauthorised,
+    Unreadable,
+)
+from unlade.media import Kind, not_a_file, sniff
+from unlade.ship import DownloadBooking, Ship
+from unlade.source import Booking, Download
+from unlade.spool import SpoolWriter
+
+#: What the result of an attempt is called when its field holds nothing to fetch.
+_STATUS_RESULT = {
+    RefStatus.EMPTY: "empty",
+    RefStatus.REFERENCE: ReferenceOnly.reason,
+    RefStatus.UNREADABLE: Unreadable.reason,
+}
+
+#: Results that say that a field is damaged: it is not fetched again while the record is unchanged.
+DAMAGED = frozenset({"damaged", "truncated", "not_a_file", "zero_bytes"})
+
+#: Files below this are durable once, at their end; longer ones note on the way what came over the wire.
+_NOTE_ABOVE = 4 * 1024 * 1024
+
+
+@dataclass
+class Haul:
+    """What the waterfall came to: the file that was taken (None: no field is good), and all that was tried."""
+
+    record: SourceRecord
+    attempts: list[Attempt] = field(default_factory=list)
+    taken: tuple[Parcel, Content] | None = None
+    damaged: tuple[Parcel, Content] | None = None  #: the best field's damaged bytes
+
+    @property
+    def parcels(self) -> list[Parcel]:
+        """Every spool file that this haul holds."""
+        return [pair[0] for pair in (self.taken, self.damaged) if pair is not None]
+
+
+@dataclass
+class Fetcher:
+    """Fetches the fields of one item.
+
+    `prior` are results of earlier tries at the same modification, `given` files that are here already (left in the
+    spool by a run that died, or read back from the store), by field. `booking` was made when the item was taken in
+    hand, for the first download.
+    """
+
+    ship: Ship
+    item_id: int
+    key: str  #: the item's name in the spool
+    prior: Sequence[Attempt] = ()
+    given: Mapping[str, Parcel] = field(default_factory=dict)
+    booking: DownloadBooking | None = None
+    started: bool = False  #: a download was started
+    wire: Wire = field(default_factory=Wire)  #: what all downloads of this item cost
+    known_size: int | None = None  #: Content-Length of the last download
+
+    def haul(self, record: SourceRecord, names: Sequence[str]) -> Haul:
+        """Try `names`, best first. Raises `Transient`, `NotNow`, `SourceError`, `RecordGone`, `StoreError`."""
+        haul = Haul(record)
+        known = {attempt.field: attempt for attempt in self.prior if attempt.result in DAMAGED}
+        try:
+            for name in names:
+                if name in known and name not in self.given:
+                    haul.attempts.append(known[name])
+                elif self._try(haul, name):
+                    break
+        except (ItemError, NotNow):
+            for parcel in haul.parcels:
+                self.ship.spool.discard(parcel)
+            raise
+        finally:
+            self._unused_booking()
+        return haul
+
+    def _try(self, haul: Haul, name: str) -> bool:
+        """Try one field; True when its file is good."""
+        ref = haul.record.containers.get(name)
+        if name not in self.given and (ref is None or ref.status is not RefStatus.FILE):
+            haul.attempts.append(Attempt(name, _STATUS_RESULT[ref.status] if ref else "empty"))
+            return False
+        try:
+            parcel, damage = self._here(name) or self._fetch(haul, ref)
+        except RecordGone:
+            raise
+        except Final as error:
+            haul.attempts.append(Attempt(name, error.reason))
+            return False
+        content = self._inspect(parcel, damage)
+        result = "taken" if content.damage is None else _result_of(content.damage)
+        haul.attempts.append(Attempt(name, result, content.damage or "", parcel.size))
+        if result == "taken":
+            haul.taken = (parcel, content)
+            self.ship.doubt.good()
+            return True
+        if haul.damaged is None:
+            haul.damaged = (parcel, content)
+        else:
+            self.ship.spool.discard(parcel)
+        return False
+
+    def _here(self, name: str) -> tuple[Parcel, str | None] | None:
+        parcel = self.given.get(name)
+        if parcel is None:
+            return None
+        return parcel, _wrong(parcel, "")
+
+    def _inspect(self, parcel: Parcel, damage: str | None) -> Content:
+        box = self.ship.importer.thumbnail
+        content = self.ship.inspector.inspect(
+            parcel,
+            name=parcel.name,
+            box=(box.width, box.height) if box else (0, 0),
+            want_thumbnail=box is not None and damage is None,
+        )
+        return replace(content, damage=damage) if damage else content
+
+    def _fetch(self, haul: Haul, ref: ContainerRef | None) -> tuple[Parcel, str | None]:
+        """One field's bytes; asks a second time, on a fresh link, where the first answer may be the link's fault.
+
+        Returns the parcel and, when both answers were no whole file, what is wrong with it.
+        """
+        assert ref is not None
+        try:
+            parcel, wrong = self._download(haul.record, ref)
+            if wrong is None:
+                return parcel, None
+            self.ship.spool.discard(parcel)
+        except StaleLink:
+            pass  # only a fresh link can tell whether the link or the file is gone
+        ref = self._fresh(haul, ref.field)
+        who = f"record {haul.record.record_id}, {ref.field}"
+        try:
+            parcel, wrong = self._download(haul.record, ref)
+        except StaleLink as error:
+            if error.status == 404:
+                raise Missing(f"{who}: the host has no file") from error
+            if error.status == 401:
+                raise Unauthorised(f"{who}: the host refuses a fresh link") from error
+            raise
+        if wrong is not None and self.ship.doubt.bad(parcel.sha256, empty=parcel.size == 0):
+            self.ship.spool.discard(parcel)
+            raise GatewayError(
+                f"{who}: the host sends a page or a broken body instead of one file after another",
+                remedy="Open one container link in a browser: something in between asks for a log-in or is down.",
+            )
+        return parcel, wrong
+
+    def _fresh(self, haul: Haul, name: str) -> ContainerRef:
+        """Read the record again for a fresh link. Raises `Final` when the field no longer holds a file."""
+        haul.record = self.ship.source.read(haul.record.record_id)
+        ref = haul.record.containers.get(name)
+        who = f"record {haul.record.record_id}, {name}"
+        if ref is None or ref.status is RefStatus.EMPTY:
+            raise Missing(f"{who}: it was emptied while it was fetched")
+        if ref.status is RefStatus.REFERENCE:
+            raise ReferenceOnly(f"{who}: it holds only a path")
+        if ref.status is RefStatus.UNREADABLE:
+            raise Unreadable(f"{who}: it holds no link")
+        return ref
+
+    def _download(self, record: SourceRecord, ref: ContainerRef) -> tuple[Parcel, str | None]:
+        """Stream one container into the spool; its booking is settled whatever happens.
+
+        Returns the parcel and, if it is no whole file, why. Raises what `Source.download` raises.
+        """
+        ship = self.ship
+        booking = self._next_booking(ref)
+        writer = ship.spool.begin(
+            ship.importer.name,
+            self.key,
+            ref.field,
+            record_id=record.record_id,
+            mod_id=record.mod_id,
+            booking=booking.ticket_id,
+        )
+        wire, wrong = Wire(), None
+        try:
+            self.started = True
+            with ship.source.download(record, ref) as download:
+                wire = download.wire
+                self.known_size = download.content_length
+                booking.raise_to(wire.total + (download.content_length or 0))
+                try:
+                    wire = self._pour(download, writer, booking)
+                except Truncated as error:
+                    wire, wrong = error.wire, "truncated"
+                name, content_type = ref.name or download.name, download.content_type
+            parcel = writer.finish(content_type=content_type, name=name, wire=wire)
+        except BaseException as error:
+            if isinstance(error, ItemError) and error.wire.total > wire.total:
+                wire = error.wire
+            writer.abandon()
+            raise
+        finally:
+            booking.settle(wire)
+            self.wire += wire
+        return parcel, wrong or _wrong(parcel, ref.locator)
+
+    def _pour(self, download: Download, writer: SpoolWriter, booking: Booking) -> Wire:
+        noted = booked = 0
+        for chunk in download.chunks():
+            if writer.size == 0 and (download.content_length or _NOTE_ABOVE) >= _NOTE_ABOVE:
+                writer.note(wire=download.wire, content_length=download.content_length)
+            writer.write(chunk)
+            if download.content_length is None and download.wire.total > booked:
+                # Nobody said how long it is: the booking grows ahead of it, in steps.
+                booked = max(download.wire.total * 3 // 2, self.ship.expected_size)
+                booking.raise_to(booked)
+            if writer.size - noted >= _NOTE_ABOVE:
+                noted = writer.size
+                writer.note(wire=download.wire, content_length=download.content_length)
+        return download.wire
+
+    def _next_booking(self, ref: ContainerRef) -> DownloadBooking:
+        booking, self.booking = self.booking, None
+        return booking or self.ship.toll.reserve_download(self.item_id, ref.size or self.ship.expected_size)
+
+    def _unused_booking(self) -> None:
+        if self.booking is not None:
+            self.booking.settle(Wire())
+            self.booking = None
+
+
+def _wrong(parcel: Parcel, locator: str) -> str | None:
+    """Why these bytes are no file (CONTRACT B2), or None. Without a name the link's extension speaks."""
+    name = parcel.name or PurePosixPath(urlsplit(locator).path).name or None
+    found = sniff(parcel.path, name, parcel.content_type)
+    if found.kind is Kind.EMPTY:
+        return "zero_bytes"
+    return "not_a_file" if not_a_file(found, name) else None
+
+
+def _result_of(damage: str) -> str:
+    return damage if damage in DAMAGED else "damaged"
