@@ -33,13 +33,9 @@ def main(given: Sequence[str] | None = None) -> int:
 
 def _parser(name: str, about: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=name, description=about)
-    parser.add_argument("--images", type=int, default=20, metavar="N", help="image records of the built-in clinic (20)")
-    parser.add_argument(
-        "--documents", type=int, default=0, metavar="N", help="document records of the built-in clinic (0)"
-    )
-    parser.add_argument(
-        "--patients", type=int, default=0, metavar="N", help="patients of the built-in clinic (0: as the images need)"
-    )
+    parser.add_argument("--images", type=int, metavar="N", help="image records of the built-in clinic")
+    parser.add_argument("--documents", type=int, metavar="N", help="document records of the built-in clinic")
+    parser.add_argument("--patients", type=int, metavar="N", help="patients of the built-in clinic")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of everything that looks random (1)")
     return parser
 
@@ -117,7 +113,8 @@ def _data(options: argparse.Namespace) -> DataSet:
 def _clinic(options: argparse.Namespace) -> DataSet:
     from fmsim.clinic import build  # the pictures need Pillow; a folder does not
 
-    return build(images=options.images, documents=options.documents, patients=options.patients, seed=options.seed)
+    wanted = {"images": options.images, "documents": options.documents, "patients": options.patients}
+    return build(**{name: number for name, number in wanted.items() if number is not None}, seed=options.seed)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,8 @@ class Reply:
     def blocks(self) -> Iterator[bytes]:
         if self.blob is None:
             yield self.body
+        elif self.size <= BLOCK:  # one write for a usual file, in how many parts ever it is made
+            yield b"".join(self.blob.chunks(self.start))
         else:
             yield from self.blob.chunks(self.start)
 

@@ -57,6 +57,7 @@ class Rule:
         where = f"fault rule {index}"
         if not isinstance(given, Mapping) or not isinstance(given.get("do"), Mapping):
             raise ValueError(f"{where}: an object with `on` and `do` is needed")  # noqa: TRY004 -- a plan is input
+        given = {**given, "nth": {"from": n, "to": n}} if isinstance(n := given.get("nth"), int) else given
         nth, match, do = given.get("nth") or {}, given.get("match") or {}, dict(given["do"])
         _only(where, given, _MEMBERS)
         _only(f"{where}, nth", nth, {"from", "to", "every", "share"})

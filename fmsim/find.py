@@ -33,7 +33,7 @@ def criterion(text: str, result: str, *, everything: Iterable[Any], today: date)
         counts = Counter(_folded(value) for value in everything)
         return lambda value: not _is_empty(value) and counts[_folded(value)] > 1
     if result == "container":
-        return lambda value: not _is_empty(value) and text.casefold() in value.name.casefold()
+        return lambda value: not _is_empty(value) and text.casefold() in _folded(value)
     if result == "number":
         return _comparing(text, number_of, _exact_number)
     if result in ("date", "time", "timeStamp"):

@@ -138,7 +138,7 @@ class Host:
         self._requests += 1
         entry = Entry(self._requests, self.clock.now(), request.method, _MASKED.sub(r"\1<token>", request.target), kind)
         entry.bearer, entry.cookie = request.bearer is not None, bool(request.cookies(COOKIE))
-        entry.seconds = time.monotonic()
+        entry.started = time.monotonic()
         return entry
 
     def _arrive(self, entry: Entry) -> Tickets:
@@ -259,7 +259,8 @@ class Host:
         return self.api.answer(call, request, session, stale=stale)
 
     def _log_in(self, call: Call, request: Request, entry: Entry, now: float) -> Reply:
-        self.api.body(request)
+        if request.body or self.switches.login_body == "object":
+            self.api.body(request)
         self.meter.check(call.action, now)
         session = self.sessions.log_in(request, call.database, now)
         self.stats.logins += 1
@@ -347,7 +348,7 @@ class Host:
         finally:
             entry.status, entry.head, entry.body, entry.code = sent.status, sent.head, sent.body, reply.code
             entry.complete = sent.complete and reply.completes
-            entry.seconds = time.monotonic() - entry.seconds
+            entry.seconds = time.monotonic() - entry.started
             stats.settle(entry)
             self.meter.count(sent.body, container, self.clock.now())
 

@@ -33,7 +33,8 @@ class Entry:
     code: int = 0
     head: int = 0
     body: int = 0
-    seconds: float = 0.0
+    started: float = 0.0  #: on a clock that only measures
+    seconds: float | None = None
     complete: bool = False
     faults: list[int] = dataclasses.field(default_factory=list)
 
@@ -48,7 +49,7 @@ class Entry:
             "code": self.code,
             "head": self.head,
             "body": self.body,
-            "seconds": round(self.seconds, 4),
+            "seconds": None if self.seconds is None else round(self.seconds, 4),
             "complete": self.complete,
             "session": self.session,
             "recordId": self.record_id,

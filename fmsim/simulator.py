@@ -71,6 +71,7 @@ class Simulator:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self.ca_file: str | None = None  #: of the authority that signed the certificate, with `tls`
         self.url = ""
+        self._server: asyncio.Server | None = None
 
     # its life
 
@@ -121,7 +122,8 @@ class Simulator:
         self.host = Host(self.data, self._settings, self.clock, self.url)
 
     async def _close(self) -> None:
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
         for connection in list(self._connections):
             connection.kill()
         await asyncio.sleep(0)

@@ -34,6 +34,9 @@ class Switches:
         "exact", "C", "whether a token asks for the database name's exact case", ("exact", "ignore")
     )
     cloud: bool = _switch(False, "C", "FileMaker Cloud: token in the header only, body `{}`, 401 as HTML")
+    login_body: str = _switch(
+        "any", "X", "a login without a body works, as clients in use prove, or gets 1710", ("any", "object")
+    )
     claris_token_minutes: float = _switch(60.0, "C", "life of a Claris ID token")
     claris_session_minutes: float = _switch(
         60.0, "C", "a Claris ID session gets 401 in HTML after this, used or not; 0: never"

@@ -118,6 +118,7 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=0)  # "flushed" means: all of it is with the system
         peer = transport.get_extra_info("peername")
         self.peer: str = peer[0] if peer else ""
+        self._tls = transport.get_extra_info("ssl_object") is not None
         self._registry.add(self)
         self._task = asyncio.get_running_loop().create_task(self._serve())
 
@@ -128,7 +129,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         self._eof = True
         self._gone()
-        return True  # an answer to what was asked before may still be written
+        return not self._tls  # an answer to what was asked before may still be written; TLS cannot be half open
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = self._eof = True
