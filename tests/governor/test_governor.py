@@ -315,6 +315,7 @@ def slept_with_running_clock(time: Time, gate: Governor) -> None:
 def slept_with_running_clock_and_noticed_first(time: Time, gate: Governor) -> None:
     """The same, but the broken request is noticed before the next beat."""
     gate.beat()
+    gate._beater = None
     time.seconds += 3 * 3600
 
 
@@ -326,8 +327,9 @@ def clock_set_back(time: Time, gate: Governor) -> None:
     "interrupt", [slept, slept_with_running_clock, slept_with_running_clock_and_noticed_first, clock_set_back]
 )
 def test_trouble_over_our_own_sleep_is_not_the_hosts(time: Time, interrupt: Callable[[Time, Governor], None]) -> None:
-    gate = governor(time)
+    gate = governor(time, replace(OFF, beat_gap=timedelta(seconds=20)))
     gate.beat()
+    gate._beater = None  # it beats in another thread than the one that downloads
     for _ in range(5):
         with pytest.raises(OwnNetworkDown) as caught, gate.passage("container"):  # noqa: PT012
             interrupt(time, gate)
@@ -337,6 +339,39 @@ def test_trouble_over_our_own_sleep_is_not_the_hosts(time: Time, interrupt: Call
     gate.beat()
     fail(gate, HostTimeout(), times=3)
     assert gate.state.phase == "open"
+
+
+def test_a_run_loop_that_waits_for_an_answer_itself_cannot_beat_and_did_not_sleep(time: Time) -> None:
+    gate = governor(time, replace(OFF, beat_gap=timedelta(seconds=20)))
+    for _ in range(3):
+        gate.beat()
+        with pytest.raises(HostTimeout), gate.passage("api"):  # noqa: PT012
+            time.seconds += 90
+            raise HostTimeout()
+    assert gate.state.phase == "open"
+
+
+def test_a_long_wait_between_runs_excuses_nothing_that_comes_after(time: Time) -> None:
+    gate = governor(time, replace(OFF, beat_gap=timedelta(seconds=20)))
+    gate.beat()
+    gate._beater = None
+    time.seconds += 3600
+    fail(gate, GatewayError(), times=3)
+    assert gate.state.phase == "open"
+
+
+def test_errors_that_are_understood_later_can_be_handed_in(time: Time) -> None:
+    gate = governor(time, replace(OFF, credential="hash-1"))
+    for error in (GatewayError(), Missing(), AllowanceSpent(), HostBusy(), Interrupted()):
+        gate.note(error)
+    assert gate.state == BreakerState()
+    gate.note(SignInRefused())
+    first = gate.state
+    gate.note(SignInRefused())
+    assert gate.state is first and first.cause == "sign_in"
+    gate.clear()
+    gate.note(AllowanceSpent(by_host=True))
+    assert gate.state.cause == "allowance"
 
 
 def test_after_stop_nothing_passes_and_those_inside_may_finish(time: Time) -> None:

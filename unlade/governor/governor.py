@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from unlade.errors import HostTrouble, Interrupted, OwnNetworkDown
+from unlade.errors import HostTrouble, Interrupted, OwnNetworkDown, UnladeError
 from unlade.governor import breaker
 from unlade.governor import pace as pacing
 from unlade.governor.breaker import BreakerState
@@ -86,6 +86,7 @@ class Governor:
         self._holders: dict[int, list[_Ticket]] = {}
         self._prober: int | None = None
         self._last_beat: float | None = None
+        self._beater: int | None = None
         self._slept_at = float("-inf")
         self._troubles: list[TroubleSeen] = []
 
@@ -156,12 +157,12 @@ class Governor:
             self._turn.notify_all()
 
     def beat(self) -> None:
-        """To be called every second or so by the run loop: a long silence tells that this machine slept."""
+        """To be called every second or so by the run loop: where `beat_gap` is set, a long silence tells of sleep."""
         with self._turn:
             now = self._monotonic()
-            if self._silence(now):
+            if not self._beating(now):
                 self._slept_at = now
-            self._last_beat = now
+            self._last_beat, self._beater = now, threading.get_ident()
 
     def adopt(self, state: BreakerState) -> None:
         """Another process changed the state; the newer one holds."""
@@ -176,6 +177,22 @@ class Governor:
         """A person says: go on, whatever was remembered."""
         with self._turn:
             self._move(breaker.cleared(self._state))
+            self._turn.notify_all()
+        self._announce()
+
+    def note(self, error: UnladeError) -> None:
+        """Learn from an error that was understood only after its passage: the host's 953, a refused sign-in.
+
+        Everything else is ignored, and so is what was learnt already: a run may hand over whatever ended it.
+        """
+        judgement = judge(error)
+        if judgement.says not in ("allowance", "sign_in"):
+            return
+        with self._turn:
+            now = self._monotonic()
+            request = Request(False, self._state.openings, now, now, self._clock())
+            state, self._pace = learned(self._state, self._pace, request, judgement, self.settings)
+            self._move(state)
             self._turn.notify_all()
         self._announce()
 
@@ -289,12 +306,13 @@ class Governor:
     def _slept_during(self, ticket: _Ticket) -> bool:
         by_wall = (self._clock() - ticket.wall).total_seconds()
         drift = abs(by_wall - (self._monotonic() - ticket.began))
-        # The failure may be noticed before the first beat after waking.
-        silent = self._silence(self._monotonic())
+        # The failure may be noticed before the first beat after waking; who beats cannot while it waits for an answer.
+        silent = ticket.owner != self._beater and self._beating(ticket.began) and not self._beating(self._monotonic())
         return drift > self.settings.drift.total_seconds() or ticket.began < self._slept_at or silent
 
-    def _silence(self, now: float) -> bool:
-        return self._last_beat is not None and now - self._last_beat > self.settings.beat_gap.total_seconds()
+    def _beating(self, now: float) -> bool:
+        gap = self.settings.beat_gap
+        return self._last_beat is None or gap is None or now - self._last_beat <= gap.total_seconds()
 
     def _learn(self, ticket: _Ticket, judgement: Judgement) -> None:
         now, download = self._clock(), ticket.kind == "container"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -22,8 +23,8 @@ class GovernorSettings:
     """`credential`: a salted hash of account and password, so that a refused one is not tried again ("": unknown).
 
     `allowance_until` gives the moment from which the host may be asked again after it said 953. A request during
-    which wall and monotonic clock drifted apart by more than `drift`, or `Governor.beat` was silent for `beat_gap`,
-    ran while this machine slept: its failure is not the host's.
+    which wall and monotonic clock drifted apart by more than `drift` ran while this machine slept: its failure is not
+    the host's. Windows' monotonic clock runs on in sleep: there `Governor.beat`, silent for `beat_gap`, tells of it.
     """
 
     pace: PaceRules = field(default_factory=pacing.gentle)
@@ -31,7 +32,7 @@ class GovernorSettings:
     credential: str = ""
     allowance_until: Callable[[datetime], datetime | None] = never
     drift: timedelta = timedelta(seconds=5)
-    beat_gap: timedelta = timedelta(seconds=20)
+    beat_gap: timedelta | None = timedelta(seconds=20) if sys.platform == "win32" else None
 
 
 def settings_for(
