@@ -105,7 +105,7 @@ def start_seaweed(folder: Path, *, bucket: str = "cargo", wait: float = 60) -> S
     command = [
         weed, "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false",
         f"-master.port={master}", "-master.volumeSizeLimitMB=256", f"-volume.port={volume}", "-volume.max=50",
-        f"-filer.port={filer}", "-s3", f"-s3.port={s3}", f"-s3.config={config}", "-s3.port.iceberg=0", "-s3.iam=false",
+        f"-filer.port={filer}", "-s3", f"-s3.port={s3}", f"-s3.config={config}", "-s3.port.iceberg=0", "-s3.iam=false", "-s3.autoCreateBucket=false",
     ]  # fmt: skip
     with (folder / "weed.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
@@ -158,3 +158,103 @@ def _create_bucket(server: S3Server, deadline: float) -> None:
 
 def _tail(server: S3Server) -> str:
     return (server.folder / "weed.log").read_text(errors="replace")[-2000:]
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A running PostgreSQL of our own; it trusts everybody on loopback and writes nothing durably."""
+
+    port: int
+    folder: Path
+    _process: subprocess.Popen[bytes] = field(repr=False)
+
+    def url(self, name: str = "postgres") -> str:
+        return f"postgres://unlade@127.0.0.1:{self.port}/{name}"
+
+    def stop(self) -> None:
+        """End the server at once and forget its data."""
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(10)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def postgres_programs() -> Path | None:
+    """The folder with `initdb` and `postgres`, the newest version first, or None. Debian keeps it out of PATH."""
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
+    on_path = shutil.which("initdb")
+    for folder in [*versions, *([Path(on_path).resolve().parent] if on_path else [])]:
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    return None
+
+
+def start_postgres(*, wait: float = 60) -> PostgresServer:
+    """Start PostgreSQL with its data in a temporary folder. Raises `RuntimeError` when it does not come up.
+
+    PostgreSQL refuses to run as root: then it runs as `postgres` or `nobody`, in a folder of theirs.
+    """
+    import tempfile
+
+    programs = postgres_programs()
+    if programs is None:
+        raise RuntimeError("PostgreSQL's programs initdb and postgres are not installed")
+    folder = Path(tempfile.mkdtemp(prefix="unlade-pg-"))
+    user: dict[str, int] = {}
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        user = _other_user()
+        os.chown(folder, user["user"], user["group"])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    data = folder / "data"
+    made = subprocess.run(
+        [programs / "initdb", "-D", data, "-U", "unlade", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"],
+        capture_output=True, cwd=folder, **user,
+    )  # fmt: skip
+    if made.returncode:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise RuntimeError(f"initdb failed: {made.stderr.decode(errors='replace')[-1000:]}")
+    options = {
+        "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", "synchronous_commit": "off",
+        "full_page_writes": "off", "shared_buffers": "32MB", "max_connections": "60", "timezone": "UTC",
+    }  # fmt: skip
+    command = [str(programs / "postgres"), "-D", str(data), "-p", str(port)]
+    for name, value in options.items():
+        command += ["-c", f"{name}={value}"]
+    with (folder / "postgres.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **user)
+    server = PostgresServer(port, folder, process)
+    deadline = time.monotonic() + wait
+    while not _postgres_answers(server):
+        if process.poll() is not None or time.monotonic() > deadline:
+            tail = (folder / "postgres.log").read_text(errors="replace")[-1000:]
+            server.stop()
+            raise RuntimeError(f"PostgreSQL did not come up:\n{tail}")
+        time.sleep(0.05)
+    return server
+
+
+def _postgres_answers(server: PostgresServer) -> bool:
+    import psycopg
+
+    try:
+        psycopg.connect(server.url(), connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _other_user() -> dict[str, int]:
+    import pwd
+
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return {"user": entry.pw_uid, "group": entry.pw_gid}
+    raise RuntimeError("PostgreSQL does not run as root, and there is no user postgres or nobody")

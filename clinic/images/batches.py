@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Any
 
+from django.db.models import Q
+
 from clinic.images.models import Image, ImageBatch
 from clinic.patients.models import Patient
 from unlade.owners import normalise_ref
@@ -22,22 +24,29 @@ def batch_name(day: date | None) -> str:
     return f"{when} (FileMaker import)"
 
 
-def batch_for(owner: Patient | None, owner_ref: str, day: date | None, source: str) -> ImageBatch:
+def batch_for(
+    owner: Patient | None, owner_ref: str, day: date | None, source: str, *, leaving: int | None = None
+) -> ImageBatch:
     """The batch of that owner, day and source, made if need be; without an owner, of that reference.
 
-    It stays locked until the transaction ends, so that nobody clears it away as empty meanwhile.
+    `leaving` is the batch (primary key) that the image is in now. Both stay locked until the transaction ends, so that
+    nobody clears one away as empty meanwhile; they are locked in the order of their keys, so that two images that
+    change places cannot wait for each other.
     """
-    batches = ImageBatch.objects.select_for_update(no_key=True)
-    name = batch_name(day)
-    if owner is None:
-        batch, _ = batches.get_or_create(
-            patient=None, owner_ref=owner_ref, captured_on=day, source=source, defaults={"name": name}
-        )
-    else:
-        batch, _ = batches.get_or_create(
-            patient=owner, captured_on=day, source=source, defaults={"name": name, "owner_ref": owner_ref}
-        )
-    return batch
+    lookup: dict[str, Any] = {"patient": owner, "captured_on": day, "source": source}
+    defaults = {"name": batch_name(day)}
+    (lookup if owner is None else defaults)["owner_ref"] = owner_ref
+    locked = ImageBatch.objects.select_for_update(no_key=True)
+    if leaving is None:
+        return locked.get_or_create(**lookup, defaults=defaults)[0]
+    while True:
+        batch = ImageBatch.objects.get_or_create(**lookup, defaults=defaults)[0]
+        if batch.pk == leaving:
+            return batch
+        pks = {row.pk for row in locked.filter(pk__in=[batch.pk, leaving]).order_by("pk")}
+        # Between the two queries it may have been cleared away, or found its patient.
+        if batch.pk in pks and locked.filter(pk=batch.pk, **lookup).exists():
+            return batch
 
 
 def clear_away(batches: Iterable[int]) -> None:
@@ -52,10 +61,12 @@ def link(pairs: Sequence[tuple[Any, Patient]]) -> Collection[Any]:
     already, its images move over and it goes. The number of queries depends on how many thousands there are.
     """
     wanted = {Image._meta.pk.to_python(key): (key, patient) for key, patient in pairs}
-    images = list(Image.objects.filter(pk__in=wanted).select_related("batch").select_for_update(of=("self",)))
+    images = list(
+        Image.objects.filter(pk__in=wanted).order_by("pk").select_related("batch").select_for_update(of=("self",))
+    )
     targets = {image.pk: _place(wanted[image.pk][1], image.batch) for image in images}
     owners = {patient.pk: patient for _, patient in wanted.values()}
-    existing = _existing(set(targets.values()))
+    existing = _existing(set(targets.values()), {image.batch_id for image in images})
     existing |= _adopt(images, targets, owners, existing)
     existing |= _create(set(targets.values()) - existing.keys(), owners)
     moved, left = [], set()
@@ -75,13 +86,13 @@ def _place(patient: Patient, batch: ImageBatch) -> Place:
     return patient.pk, batch.captured_on, batch.source
 
 
-def _existing(places: set[Place]) -> dict[Place, ImageBatch]:
-    """Those of the places that have a batch."""
-    batches = ImageBatch.objects.select_for_update(no_key=True).filter(
-        patient__in={place[0] for place in places}, source__in={place[2] for place in places}
-    )
-    if None not in {place[1] for place in places}:
-        batches = batches.filter(captured_on__in={place[1] for place in places})
+def _existing(places: set[Place], left: Iterable[int] = ()) -> dict[Place, ImageBatch]:
+    """Those of the places that have a batch. Locks them, and `left`, in the order of their keys."""
+    there = Q(patient__in={place[0] for place in places}, source__in={place[2] for place in places})
+    days = {place[1] for place in places}
+    if None not in days:
+        there &= Q(captured_on__in=days)
+    batches = ImageBatch.objects.select_for_update(no_key=True).filter(there | Q(pk__in=list(left)))
     found = {(batch.patient_id, batch.captured_on, batch.source): batch for batch in batches.order_by("pk")}
     return {place: found[place] for place in places if place in found}
 

@@ -34,15 +34,15 @@ class ImageImport(ContainerImport):
     def record(self, item: Consignment, content: Content) -> Image:
         """Write the image and its batch. The same identity again updates its row, and moves it where it belongs."""
         image = Image.objects.select_for_update().filter(filemaker_id=item.identity).first()
-        batch = batches.batch_for(item.owner, normalise_ref(item.owner_ref), item.day, item.source)
+        left = image.batch_id if image else None
+        batch = batches.batch_for(item.owner, normalise_ref(item.owner_ref), item.day, item.source, leaving=left)
         if image is None:
             image = Image(filemaker_id=item.identity, uploaded_by=item.uploaded_by, order=_order(item.record.record_id))
-        left = None if image.batch_id == batch.pk else image.batch_id
         image.batch = batch
         for name, value in self._columns(item, content).items():
             setattr(image, name, value)
         image.save()
-        if left is not None:
+        if left is not None and left != batch.pk:
             batches.clear_away([left])
         return image
 

@@ -48,7 +48,8 @@ class PatientAdmin(ArchivableAdmin):
     raw_id_fields = ("clinic",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Patient]:
-        return super().get_queryset(request).annotate(batches=Count("image_batches"))
+        patients: QuerySet[Patient] = super().get_queryset(request)
+        return patients.annotate(batches=Count("image_batches"))
 
     @admin.display(description="image batches")
     def batches(self, patient: Any) -> int:
