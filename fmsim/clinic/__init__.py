@@ -22,8 +22,8 @@ from fmsim.dataset import Account, DataSet, Record
 __all__ = ["DATABASE", "READER", "WRITER", "Expected", "build", "truth"]
 
 DATABASE = "Clinic"
-READER = Account("unlade", "crate-42-Käse", frozenset({"fmrest"}))
-WRITER = Account("unlade-writer", "crate-43-Käse", frozenset({"fmrest", "write"}))
+READER = Account("unlade", "pier-7-crate-42", frozenset({"fmrest"}))
+WRITER = Account("unlade-writer", "pier-7-crate-43", frozenset({"fmrest", "write"}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,13 +69,12 @@ def jpeg(picture: Image.Image, limit: int, *, orientation: int = 1, gps: bool = 
 
 
 def png(picture: Image.Image, limit: int) -> Plate:
-    """A PNG whose surroundings are transparent. Few colours, as scans of charts have, so that it stays small."""
+    """A PNG whose surroundings are transparent."""
     mask = Image.new("L", picture.size)
     mask.paste(255, (0, 0), rounded(picture.size))
 
     def encode(width: int) -> bytes:
         small = picture.resize((width, width * picture.height // picture.width), Image.Resampling.LANCZOS)
-        small = few_colours(small, 200).convert("RGB")
         small.putalpha(mask.resize(small.size, Image.Resampling.LANCZOS))
         info = PngInfo()
         info.add_text("Comment", NOTE.decode("ascii"))

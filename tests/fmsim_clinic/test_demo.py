@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from collections import Counter
@@ -105,8 +106,6 @@ def test_good_files_decode_and_damaged_ones_are_refused(demo: DataSet, demo_trut
 
 def test_a_thumbnail_decoder_refuses_the_damaged_ones_too(demo: DataSet, demo_truth: Truth) -> None:
     record = next(row for row in images(demo) if demo_truth[identity(row)].case == "full_damaged")
-    import io
-
     picture = Image.open(io.BytesIO(read(full(record).blob)))
     with pytest.raises(OSError, match="truncated"):
         picture.thumbnail((300, 300))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import statistics
 import tracemalloc
 from collections import Counter
 from datetime import datetime
+from random import Random
 
 import pytest
 
 from fmsim import clinic
+from fmsim.clinic import words
 from fmsim.clinic.images import PLAIN
 from fmsim.dataset import DataSet
 from tests.fmsim_clinic.conftest import FIELDS, full, identity, opened, read
@@ -101,10 +104,6 @@ def test_ids_and_dates_as_the_host_sends_them(load: DataSet, load_truth: Truth) 
 
 
 def test_type_is_free_text() -> None:
-    from random import Random
-
-    from fmsim.clinic import words
-
     rng = Random(1)
     typed = [words.image_type(rng) for _ in range(6_664)]
     assert 200 <= len(set(typed)) <= 400
@@ -129,8 +128,6 @@ def test_layouts_name_what_the_records_hold(load: DataSet) -> None:
 
 
 def test_fat_text_is_a_picture(load: DataSet) -> None:
-    import base64
-
     assert opened(base64.b64decode(load.tables["Images"][0].values["preview_base64"])).format == "JPEG"
 
 

@@ -8,6 +8,7 @@ from random import Random
 
 import pypdfium2
 import pytest
+from PIL import PngImagePlugin
 
 from fmsim.clinic import papers, stock
 from fmsim.clinic.plates import NOTE, Plate, Print, plate
@@ -33,12 +34,8 @@ def test_each_format_decodes_and_each_copy_has_its_own_bytes(form: str) -> None:
 
 def test_png_checksums_hold_for_every_note() -> None:
     data = read(Print(stock.load_family(1, "png", 0).full, NOTES[1]))
-    picture = opened(data)
-    picture.close()
     assert NOTES[1].encode() in data
     with io.BytesIO(data) as file:
-        from PIL import PngImagePlugin
-
         PngImagePlugin.PngImageFile(file).verify()
 
 
