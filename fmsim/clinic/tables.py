@@ -13,7 +13,7 @@ from fmsim.clinic.plan import make_id, us
 from fmsim.clinic.plates import Print
 from fmsim.dataset import ContainerValue, Field, Layout, Record
 
-#: Characters of base64 text that one record of the fat layout carries (LESSONS 5: 46 KB).
+#: Characters of base64 text that one record of the fat layout carries: 46 KB, as one real layout did.
 FAT = 46_000
 
 

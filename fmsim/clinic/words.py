@@ -42,7 +42,7 @@ _LONGEST = "Right forearm, oblique, with a scale"  # 36 characters, the longest 
 
 
 def image_type(rng: Random) -> str:
-    """What people typed over ten years: one thing in many spellings (LESSONS, "What they met"), sometimes nothing."""
+    """What people typed over ten years: one thing in many spellings, sometimes nothing at all."""
     draw = rng.random()
     if draw < 0.008:
         return ""
