@@ -76,7 +76,7 @@ REASONS: dict[str, Reason] = {
         "The file ended before its announced length.",
         "If that stays so after another try, the file is damaged in FileMaker: put it in anew.",
     ),
-    "empty_file": Reason(
+    "zero_bytes": Reason(
         "The file has no bytes.",
         "Look for a good copy and put it into FileMaker; then `{again}`.",
         person=True,
@@ -94,6 +94,11 @@ REASONS: dict[str, Reason] = {
     "no_owner_reference": Reason(
         "The record names no owner.",
         "Enter the owner's id in FileMaker and import with changed records, or accept it as it is.",
+        person=True,
+    ),
+    "row_missing": Reason(
+        "The project's own row of this file was deleted.",
+        "Run again with --retry-failed, or accept it if it was deleted on purpose.",
         person=True,
     ),
     "not_wanted": Reason("The declaration says that this record is not cargo.", "Nothing."),
@@ -114,6 +119,11 @@ REASONS: dict[str, Reason] = {
     "record_failed": Reason(
         "The file is stored, but its row could not be written.",
         "Read the item's detail, mend the declaration's `record`; then `{again}`. Nothing is fetched again.",
+        person=True,
+    ),
+    "internal": Reason(
+        "An error in unlade itself; nothing is lost.",
+        "The log has the trace: please report it. Then `{again}`.",
         person=True,
     ),
     "marker_failed": Reason(

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from itertools import islice
@@ -27,13 +27,14 @@ from unlade.states import ItemState
 #: Thumbnails in memory at once.
 _AT_ONCE = 32
 _READERS = 8
+_LARGEST = 2_000_000  #: bytes of one thumbnail
 
 
 class Reader(Protocol):
-    """The one thing that the sheet wants of a store."""
+    """The one thing that the sheet wants of a store (`unlade.store.Store` has it)."""
 
-    def read(self, key: str) -> bytes:
-        """The whole object. Raises `StoreError`."""
+    def open(self, key: str) -> AbstractContextManager[Iterator[bytes]]:
+        """The object's bytes in pieces. Raises `StoreError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +107,25 @@ def _cards(items: QuerySet[Item], store: Reader, limit: int) -> Iterator[Card]:
 def _thumbnail(store: Reader, key: str) -> tuple[bytes, str]:
     if not key:
         return b"", ""
+    data = bytearray()
     try:
-        return store.read(key), ""
+        with store.open(key) as chunks:
+            for chunk in chunks:
+                data += chunk
+                if len(data) > _LARGEST:
+                    return b"", "the thumbnail is too large to show"
     except UnladeError:
         return b"", "the thumbnail could not be read"
+    return bytes(data), ""
 
 
 def _card(item: Item, picture: bytes, why: str) -> Card:
     troubled = item.state in (ItemState.FAILED, ItemState.QUARANTINED) or item.reason
     note = reason(item.reason).sentence if troubled and item.reason else ""
     blank = why or ("no thumbnail of this type" if item.key else "no file")
-    if item.thumbnail_error and not picture:
+    if item.state == ItemState.QUARANTINED and item.key and not why:
+        blank = "damaged"
+    elif item.thumbnail_error and not picture:
         blank = "no thumbnail could be made"
     return Card(
         record_id=item.record_id + (f" {item.slot}" if item.slot else ""),

@@ -38,7 +38,7 @@ def gather(
 ) -> Status:
     """The status of `imports` (by name). `host_key` names the `Host`; None: the one that was heard of last."""
     sources = tuple(_source(importer, now) for importer in imports.values())
-    host = _host(host_key)
+    host = host_of(host_key)
     allowance = allowance_figures(budget, now, host)
     breaker = breaker_figures(host)
     step, command = advice.next_step(sources, allowance, breaker, now, zone)
@@ -143,7 +143,8 @@ def _charged(usage: QuerySet[TransferUsage]) -> int:
     return usage.aggregate(sum=Sum("charged"))["sum"] or 0
 
 
-def _host(key: str | None) -> Host | None:
+def host_of(key: str | None) -> Host | None:
+    """The ledger's row of a host; without a key the one that was heard of last."""
     if key is not None:
         return Host.objects.filter(key=key).first()
     return Host.objects.order_by("-updated_at").first()

@@ -2,36 +2,54 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
-from unlade.importer import declared, get_import
+from unlade.commands import UnladeCommand
+from unlade.errors import UsageError
+from unlade.importer import ContainerImport, declared, get_import
 from unlade.report import status_markdown, status_text
-from unlade.report.paper import fancy_for
+from unlade.report.command import known_host, paper_options
+from unlade.report.sheet import write_sheet
 from unlade.report.status import gather
 from unlade.report.status_json import status_json
 
 
-class Command(BaseCommand):
+class Command(UnladeCommand):
     help = "Shows how far every import is, what needs a person, and what to do next. Asks no host."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("names", nargs="*", metavar="NAME", help="declared imports; all of them by default")
-        parser.add_argument("--json", action="store_true", help="one JSON object")
-        parser.add_argument("--markdown", action="store_true", help="for pasting into a message")
+        parser.add_argument("--markdown", action="store_true", help="print it for pasting into a message")
+        parser.add_argument("--sheet", type=Path, metavar="FILE", help="also write a contact sheet of one import, HTML")
+        parser.add_argument("--sheet-limit", type=int, default=200, metavar="N", help="pictures on the sheet (200)")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def work(self, **options: Any) -> int:
         imports = {name: get_import(name) for name in options["names"]} or declared()
-        status = gather(imports, datetime.now(UTC))
+        rig = self.rigging
+        budget, host_key = known_host(rig)
+        status = gather(imports, rig.clock(), budget=budget, host_key=host_key, zone=rig.zone())
+        if options["markdown"]:
+            self.say(status_markdown.render(status).rstrip())
+        elif not options["json"]:
+            self.say(status_text.render(status, **paper_options(self.stdout, options)).rstrip())
+        if options["sheet"]:
+            self._sheet(imports, options["sheet"], options["sheet_limit"], quiet=options["json"])
         if options["json"]:
-            self.stdout.write(json.dumps(status_json(status)))
-        elif options["markdown"]:
-            self.stdout.write(status_markdown.render(status))
-        else:
-            fancy = fancy_for(self.stdout, no_color=options["no_color"]) or options["force_color"]
-            width = shutil.get_terminal_size((80, 24)).columns if fancy else 80
-            self.stdout.write(status_text.render(status, fancy=fancy, width=width))
+            self.print_json(status_json(status))
+        return 0
+
+    def _sheet(self, imports: dict[str, ContainerImport], path: Path, limit: int, *, quiet: bool) -> None:
+        if len(imports) != 1:
+            names = ", ".join(imports)
+            raise UsageError("a contact sheet shows one import", remedy=f"Name it: {names}.")
+        store = self.rigging.store()
+        try:
+            sheet = write_sheet(next(iter(imports.values())), store, path, limit, zone=self.rigging.zone())
+        finally:
+            store.close()
+        if not quiet:
+            self.say(f"Contact sheet of {sheet.shown} of {sheet.total}: {sheet.path.absolute()}")

@@ -1,0 +1,99 @@
+"""The examination: every check in an order in which what depends on another comes after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import cached_property
+
+from unlade.doctor import here, there
+from unlade.doctor.books import HostBooks
+from unlade.doctor.fields import check_fields, uncovered
+from unlade.doctor.lines import Examination, Line
+from unlade.filemaker import DataApiSource, FileMakerConfig, Layout
+from unlade.importer import ContainerImport
+from unlade.rigging import Rigging
+
+
+def examine(
+    imports: Sequence[ContainerImport], rig: Rigging, *, books: Callable[[Rigging], HostBooks] = HostBooks
+) -> list[Line]:
+    """Look at everything that `imports` need. Raises nothing: what is wrong is a line.
+
+    `books` opens what every request to the host passes: its bytes are booked, and a host that rests is left alone.
+    Each import has a session of its own.
+    """
+    found = Examination()
+    found.check("settings", lambda: here.look_at_settings(rig.settings))
+    found.check("database", here.look_at_database)
+    found.check("disk", lambda: here.look_at_disk(rig))
+    found.check("store", lambda: here.look_at_store(rig))
+    found.check("decoders", lambda: here.look_at_decoders(rig))
+    if not imports:
+        remedy = "Write a ContainerImport into a module `imports` of one of your apps."
+        found.lines.append(Line("error", "imports", "no import is declared", remedy))
+        return found.lines
+    with ExitStack() as stack:
+        visit = _Visit(rig, books, stack)
+        first = imports[0]
+        found.check("address", lambda: there.look_at_address(visit.config, visit.source(first)), needs=["database"])
+        found.check("login", lambda: there.look_at_login(visit.config, visit.source(first)), needs=["address"])
+        for importer in imports:
+            taken = [name for other in imports if other.layout == importer.layout for name in other.containers]
+            _look_at_import(found, importer, visit, taken, marker_wanted=_marker_wanted(rig))
+    return found.lines
+
+
+def _marker_wanted(rig: Rigging) -> bool:
+    return rig.settings.text("UNLADE_WRITE_MARKER").lower() in {"1", "true", "yes", "on"}
+
+
+class _Visit:
+    """Opens what the host checks share, when the first of them asks; all of it is closed with `stack`."""
+
+    def __init__(self, rig: Rigging, books: Callable[[Rigging], HostBooks], stack: ExitStack) -> None:
+        self._rig, self._open, self._stack = rig, books, stack
+        self._sources: dict[str, DataApiSource] = {}
+
+    @cached_property
+    def config(self) -> FileMakerConfig:
+        return self._rig.filemaker_config()
+
+    @cached_property
+    def books(self) -> HostBooks:
+        return self._open(self._rig)
+
+    def source(self, importer: ContainerImport) -> DataApiSource:
+        """The import's layout; the same at every call."""
+        if importer.name not in self._sources:
+            opened = self._stack.enter_context(self.books.source(self.config, importer))
+            self._sources[importer.name] = opened
+        return self._sources[importer.name]
+
+
+def _look_at_import(
+    found: Examination, importer: ContainerImport, visit: _Visit, taken: Sequence[str], *, marker_wanted: bool
+) -> None:
+    name, shown = importer.name, importer.response_layout or importer.layout
+    layouts: list[Layout] = []
+
+    def layout() -> Iterator[Line]:
+        layouts.append(visit.source(importer).layout_fields(shown))
+        yield Line("ok", f"{name} layout", f"{shown} has {len(layouts[0].fields)} fields")
+
+    def fields() -> Iterator[Line]:
+        yield from check_fields(f"{name} fields", importer, layouts[0], marker_wanted=marker_wanted)
+        yield from uncovered(f"{name} fields", layouts[0], taken)
+
+    def records() -> Iterator[Line]:
+        return there.look_at_count(f"{name} records", visit.source(importer))
+
+    def weight() -> Iterator[Line]:
+        return there.look_at_weight(f"{name} weight", importer, visit.source(importer))
+
+    def files() -> Iterator[Line]:
+        return there.look_at_policy(f"{name} files", importer, visit.source(importer))
+
+    found.check(f"{name} layout", layout, needs=["login"])
+    for what, look in (("fields", fields), ("records", records), ("weight", weight), ("files", files)):
+        found.check(f"{name} {what}", look, needs=[f"{name} layout"])
