@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -163,7 +164,7 @@ def test_a_transparent_palette(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["PNG", "TIFF"])
 def test_sixteen_bits(tmp_path: Path, form: str, white: int, grey: int, shown: int) -> None:
     image = Image.new("I;16", (640, 480), grey)
-    image.paste(white, (320, 0, 640, 480))
+    image.paste(Image.new("I;16", (320, 480), white), (320, 0))
     found = decoded(put(tmp_path, encoded(image, form)), MIME[form])
     thumb = picture_of(found)
     left, right = thumb.getpixel((40, 100)), thumb.getpixel((260, 100))
@@ -230,7 +231,7 @@ def test_pages_of_a_tiff(tmp_path: Path) -> None:
 
 CUTS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "baseline jpeg": ("image/jpeg", lambda: encoded(noise(), "JPEG")),
-    "large jpeg": ("image/jpeg", lambda: encoded(noise((3000, 2000)), "JPEG", quality=60)),
+    "large jpeg": ("image/jpeg", lambda: encoded(noise((2000, 1600)), "JPEG", quality=60)),
     "progressive jpeg": ("image/jpeg", lambda: encoded(noise(), "JPEG", progressive=True)),
     "jpeg with restarts": ("image/jpeg", lambda: encoded(noise(), "JPEG", restart_marker_rows=2)),
     "png": ("image/png", lambda: encoded(noise(), "PNG")),
@@ -240,18 +241,23 @@ CUTS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "pages of a tiff": ("image/tiff", lambda: encoded(noise((64, 48)), "TIFF", save_all=True, append_images=[noise()])),
     "bmp": ("image/bmp", lambda: encoded(noise(), "BMP")),
     "webp": ("image/webp", lambda: encoded(noise(), "WEBP")),
-    "heic": ("image/heic", lambda: encoded(noise(), "HEIF")),
+    "heic": ("image/heic", lambda: encoded(noise((320, 240)), "HEIF")),
     "avif": ("image/avif", lambda: encoded(noise((160, 120)), "AVIF")),
     "jp2": ("image/jp2", lambda: encoded(noise((160, 120)), "JPEG2000")),
     "pdf": ("application/pdf", lambda: samples.pdf(3)),
 }
 
 
+@cache
+def whole(kind: str) -> tuple[str, bytes]:
+    mime, make = CUTS[kind]
+    return mime, make()
+
+
 @pytest.mark.parametrize("kind", CUTS)
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
 def test_a_file_that_was_cut_off_is_damaged(tmp_path: Path, kind: str, share: float) -> None:
-    mime, make = CUTS[kind]
-    data = make()
+    mime, data = whole(kind)
     found = decoded(put(tmp_path, data[: int(len(data) * share)]), mime)
     assert found.damage and found.failed is None, found
     assert found.thumbnail is None
@@ -260,15 +266,15 @@ def test_a_file_that_was_cut_off_is_damaged(tmp_path: Path, kind: str, share: fl
 
 @pytest.mark.parametrize("kind", CUTS)
 def test_a_whole_file_with_junk_behind_it_is_not_damaged(tmp_path: Path, kind: str) -> None:
-    mime, make = CUTS[kind]
+    mime, data = whole(kind)
     for junk in (b"", b"\0" * 3000, b"\r\n"):
-        found = decoded(put(tmp_path, make() + junk), mime)
+        found = decoded(put(tmp_path, data + junk), mime)
         assert (found.damage, found.failed) == (None, None), (len(junk), found)
         assert found.thumbnail is not None
 
 
 @pytest.mark.parametrize("quality", [30, 75, 95])
-@pytest.mark.parametrize("size", [(641, 479), (3001, 2003), (50, 40)])
+@pytest.mark.parametrize("size", [(641, 479), (2001, 1503), (50, 40)])
 def test_a_jpeg_without_its_end_marker_alone_is_whole(tmp_path: Path, size: tuple[int, int], quality: int) -> None:
     data = encoded(noise(size), "JPEG", quality=quality, subsampling=0)
     for lost in (1, 2):

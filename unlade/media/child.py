@@ -74,8 +74,8 @@ def _run(decode: Callable[[Job], Decoded], job: Job) -> Decoded:
 
 
 def _limit_memory(allowed: int) -> bool:
-    """Let the system refuse what goes `allowed` bytes beyond what we have mapped now; False where it cannot."""
-    if not sys.platform.startswith("linux"):
+    """Let the system refuse what goes `allowed` bytes beyond what we have mapped now; False where it cannot; 0: no limit."""
+    if not allowed or not sys.platform.startswith("linux"):
         return False  # Windows has no rlimit, macOS does not keep to this one
     import resource
 

@@ -43,7 +43,8 @@ class DecoderPool:
 
     `memory_limit` in bytes and `time_limit` in seconds hold for one file in one child; `pixel_limit` for one picture.
     A child is replaced after `jobs_per_child` files, because decoders leak. `decoder` names the function that a child
-    calls (`module:function`); `clock` counts seconds.
+    calls (`module:function`); `clock` counts seconds. Without `system_limit` the parent watches the memory of its
+    children, as it does where the system has no limit that holds.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class DecoderPool:
         jobs_per_child: int = 1000,
         decoder: str = "unlade.media.decode:decode",
         clock: Callable[[], float] = time.monotonic,
-        watch_memory: bool = False,
+        system_limit: bool = True,
     ) -> None:
         self.size = size or os.cpu_count() or 1
         self._memory_limit = memory_limit
@@ -65,7 +66,7 @@ class DecoderPool:
         self._jobs_per_child = jobs_per_child
         self._decoder = decoder
         self._clock = clock
-        self._watch_memory = watch_memory
+        self._system_limit = system_limit
         self._changed = threading.Condition()
         self._idle: list[Child] = []
         self._busy: list[_Watch] = []
@@ -169,7 +170,7 @@ class DecoderPool:
             self._held += 1
         child = None
         try:
-            child = Child(self._memory_limit, self._decoder)
+            child = Child(self._memory_limit if self._system_limit else 0, self._decoder)
             watch = self._start_watch(child, _START_LIMIT)
             child.greet()
             self._end_watch(watch)
@@ -229,8 +230,7 @@ class DecoderPool:
                         self._end(watch, "decoding it takes more memory than allowed")
 
     def _is_swollen(self, child: Child) -> bool:
-        watched = child.pid and (self._watch_memory or not child.limited)
-        return bool(watched) and _memory_of(child.pid) > self._memory_limit
+        return child.pid > 0 and not child.limited and _memory_of(child.pid) > self._memory_limit
 
     def _end(self, watch: _Watch, verdict: str) -> None:
         watch.verdict = verdict
