@@ -4,11 +4,11 @@
 an object says of itself, probe.py proves a store before a run, trouble.py explains refusals.
 """
 
-from unlade.store.aws import iam_policy
 from unlade.store.base import ObjectInfo, Store
 from unlade.store.facts import THUMBNAIL, same_item
 from unlade.store.local import LocalStore
 from unlade.store.opening import open_store
+from unlade.store.policy import iam_policy
 from unlade.store.probe import Finding, ProbeReport
 
 __all__ = [

@@ -6,25 +6,27 @@ there (profiles, SSO, roles); else what obstore finds itself (web identity, cont
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from obstore.store import ClientConfig, RetryConfig, S3Store
+from obstore.store import S3Store
 
 from unlade.errors import SettingsError, StoreRefused
 from unlade.store.trouble import NO_CREDENTIALS, Place
 
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+
 #: A try may take long (a part of 8 MiB over a thin line), but a store that is down is known within a minute.
-RETRIES = RetryConfig(
-    max_retries=4,
-    retry_timeout=timedelta(seconds=60),
-    backoff={"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=5), "base": 2},
-)
+RETRIES: RetryConfig = {
+    "max_retries": 4,
+    "retry_timeout": timedelta(seconds=60),
+    "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=5), "base": 2},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,34 +95,6 @@ def s3_builder(url: str, environ: Mapping[str, str]) -> tuple[Callable[[str], S3
         )
 
     return build, Place(url, parts.netloc, settings.endpoint, settings.region, settings.profile)
-
-
-def iam_policy(url: str) -> str:
-    """The least policy, as JSON, for an import into `url` (`s3://bucket/prefix`). Raises `SettingsError`.
-
-    Objects can only be removed where they are probes: a run never deletes.
-    """
-    parts = urlsplit(url)
-    if parts.scheme != "s3" or not parts.netloc:
-        raise SettingsError(f"{url} is no s3:// address; a policy is for AWS only.")
-    prefix = parts.path.strip("/")
-    inside = f"{prefix}/" if prefix else ""
-    bucket = f"arn:aws:s3:::{parts.netloc}"
-    listing: dict[str, Any] = {"Sid": "List", "Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket}
-    if prefix:
-        listing["Condition"] = {"StringLike": {"s3:prefix": [prefix, f"{inside}*"]}}
-    objects = ["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload"]
-    statements = [
-        listing,
-        {"Sid": "ReadAndWrite", "Effect": "Allow", "Action": objects, "Resource": f"{bucket}/{inside}*"},
-        {
-            "Sid": "RemoveProbes",
-            "Effect": "Allow",
-            "Action": "s3:DeleteObject",
-            "Resource": f"{bucket}/{inside}.unlade/probe-*",
-        },
-    ]
-    return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2)
 
 
 def _has_files(environ: Mapping[str, str]) -> bool:

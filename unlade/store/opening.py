@@ -10,13 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from obstore.store import AzureStore, GCSStore
-
 from unlade.errors import SettingsError
-from unlade.store.aws import RETRIES, s3_builder
 from unlade.store.base import Store
 from unlade.store.local import LocalStore
-from unlade.store.remote import RemoteStore
 from unlade.store.trouble import Place
 
 
@@ -46,7 +42,11 @@ def open_store(
             "UNLADE_STORE has more in it than a bucket and a prefix.",
             remedy="Credentials go into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or into a profile.",
         )
+    from unlade.store.remote import RemoteStore  # a folder needs none of obstore
+
     if parts.scheme == "s3":
+        from unlade.store.aws import s3_builder
+
         build, place = s3_builder(url, environ)
         return RemoteStore(build, place, encryption=encryption)
     if parts.scheme in ("gs", "az"):
@@ -73,5 +73,9 @@ def local_path(url: str) -> Path:
 
 def _other_builder(scheme: str, url: str) -> Callable[[str], Any]:
     """Google and Azure: obstore reads their usual variables itself."""
+    from obstore.store import AzureStore, GCSStore
+
+    from unlade.store.aws import RETRIES
+
     kind: Any = {"gs": GCSStore, "az": AzureStore}[scheme]
     return lambda _encryption: kind.from_url(url, retry_config=RETRIES)
