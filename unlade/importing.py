@@ -101,7 +101,7 @@ def run_import(
         )
         governor.probe = source.ping
         decoders = stack.enter_context(rig.decoders())
-        ship = Ship(importer, source, store, spool, decoders, toll, rig.clock)
+        ship = Ship(importer, source, store, spool, decoders, toll, rig.clock, sleeper(governor))
         voyage = Voyage(
             books,
             ship,

@@ -11,7 +11,7 @@ from typing import Protocol
 from unlade.cargo import Content, Parcel
 from unlade.importer import ContainerImport
 from unlade.source import Booking, Source
-from unlade.spool import Spool
+from unlade.spool import Leftover, Spool
 from unlade.store import Store
 
 
@@ -75,6 +75,10 @@ class Ship:
     inspector: Inspector
     toll: DownloadToll
     clock: Callable[[], datetime]
+    #: Sleeps so many seconds; raises when the run must stop.
+    nap: Callable[[float], None]
+    #: Broken downloads that lie in the spool, by the item's key there and field.
+    partials: dict[tuple[str, str], Leftover] = field(default_factory=dict)
     doubt: Doubt = field(default_factory=Doubt)
     #: A size that most downloads stay below, bytes; grows with what is seen.
     expected_size: int = 200_000

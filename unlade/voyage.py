@@ -36,6 +36,7 @@ from unlade.errors import (
 )
 from unlade.keys import damaged_key, thumbnail_key
 from unlade.landing import Landing, landing_of
+from unlade.ledger.allowance import settle_row
 from unlade.ledger.books import Books
 from unlade.ledger.models import Item, Run
 from unlade.listing import PageRequest
@@ -116,7 +117,7 @@ def _in_store(order: Order, landing: Landing, ship: Ship) -> Parcel | None:
         info = ship.store.head(order.stored_key)
         infos = [info] if info is not None else []
     elif order.search_store:
-        infos = ship.store.find(landing.stems, ours)
+        infos = list(ship.store.find(landing.stems, ours))
     else:
         return None
     kept = [(info, info.facts) for info in infos if info.facts is not None and ours(info.facts)]
@@ -134,7 +135,7 @@ def _in_store(order: Order, landing: Landing, ship: Ship) -> Parcel | None:
                 writer.write(chunk)
         return writer.finish(content_type=info.content_type, name=None, wire=Wire())
     except BaseException:
-        writer.abandon()
+        writer.abandon(keep_partial=False)
         raise
 
 
@@ -496,10 +497,18 @@ class Voyage:
         """What a dead run left: complete files in its spool, and items that it may have stored."""
         books = self.books
         parcels: dict[str, list[Parcel]] = {}
+        self.ship.spool.clean(books.importer.name)
         for leftover in self.ship.spool.left(books.importer.name):
-            self._settle_leftover(leftover.booking, leftover.wire)
+            mark = leftover.mark
             if leftover.parcel is not None:
-                parcels.setdefault(leftover.item_key, []).append(leftover.parcel)
+                if mark.booking.isdigit():
+                    settle_row(int(mark.booking), mark.wire, self.clock())
+                parcels.setdefault(mark.item_key, []).append(leftover.parcel)
+            elif leftover.resumable:
+                # What it cost stays booked as it was reserved: nobody can tell what the host had sent.
+                self.ship.partials[mark.item_key, mark.field] = leftover
+            else:
+                self.ship.spool.discard(leftover)
         work = []
         items = {str(item.pk): item for item in books.source.items.filter(pk__in=[int(key) for key in parcels])}
         for key, found in parcels.items():
@@ -513,12 +522,6 @@ class Voyage:
             if str(item.pk) not in items:
                 work.append((item, order_for(item, None, search_store=True)))
         return work
-
-    def _settle_leftover(self, booking: str, wire: Wire) -> None:
-        if booking.isdigit():
-            from unlade.ledger.allowance import settle_row
-
-            settle_row(int(booking), wire, self.clock())
 
     # Signs of life.
 

@@ -15,6 +15,7 @@ from unlade.cargo import Attempt, ContainerRef, Content, Parcel, RefStatus, Sour
 from unlade.errors import (
     Final,
     GatewayError,
+    HostTrouble,
     ItemError,
     Missing,
     NotNow,
@@ -28,7 +29,7 @@ from unlade.errors import (
 from unlade.media import Kind, not_a_file, sniff
 from unlade.ship import DownloadBooking, Ship
 from unlade.source import Booking, Download
-from unlade.spool import SpoolWriter
+from unlade.spool import SpoolFull, SpoolWriter
 
 #: What the result of an attempt is called when its field holds nothing to fetch.
 _STATUS_RESULT = {
@@ -189,36 +190,61 @@ class Fetcher:
         """
         ship = self.ship
         booking = self._next_booking(ref)
-        writer = ship.spool.begin(
-            ship.importer.name,
-            self.key,
-            ref.field,
-            record_id=record.record_id,
-            mod_id=record.mod_id,
-            booking=booking.ticket_id,
-        )
         wire, wrong = Wire(), None
         try:
-            self.started = True
-            with ship.source.download(record, ref) as download:
-                wire = download.wire
-                self.known_size = download.content_length
-                booking.raise_to(wire.total + (download.content_length or 0))
-                try:
-                    wire = self._pour(download, writer, booking)
-                except Truncated as error:
-                    wire, wrong = error.wire, "truncated"
-                name, content_type = ref.name or download.name, download.content_type
-            parcel = writer.finish(content_type=content_type, name=name, wire=wire)
-        except BaseException as error:
-            if isinstance(error, ItemError) and error.wire.total > wire.total:
-                wire = error.wire
-            writer.abandon()
-            raise
+            writer = self._writer(record, ref, booking.ticket_id)
+            try:
+                self.started = True
+                with ship.source.download(record, ref, resume_at=writer.size) as download:
+                    wire = download.wire
+                    self.known_size = download.content_length
+                    left = max(0, (download.content_length or 0) - download.resumed_at)
+                    booking.raise_to(wire.total + left)
+                    if writer.size and not download.resumed_at:
+                        writer.restart()
+                    try:
+                        wire = self._pour(download, writer, booking)
+                    except Truncated as error:
+                        wire, wrong = error.wire, "truncated"
+                    name, content_type = ref.name or download.name, download.content_type
+                parcel = writer.finish(content_type=content_type, name=name, wire=wire)
+            except BaseException as error:
+                if isinstance(error, ItemError) and error.wire.total > wire.total:
+                    wire = error.wire
+                self._broken_off(writer, ref.field, keep=isinstance(error, HostTrouble))
+                raise
         finally:
             booking.settle(wire)
             self.wire += wire
         return parcel, wrong or _wrong(parcel, ref.locator)
+
+    def _writer(self, record: SourceRecord, ref: ContainerRef, ticket: str) -> SpoolWriter:
+        """A place in the spool; where a broken download of the same modification lies, its continuation."""
+        ship = self.ship
+        partial = ship.partials.pop((self.key, ref.field), None)
+        if partial is not None and (partial.mark.mod_id != record.mod_id or partial.resumable < _NOTE_ABOVE):
+            ship.spool.discard(partial)
+            partial = None
+        while True:
+            try:
+                return ship.spool.begin(
+                    ship.importer.name,
+                    self.key,
+                    ref.field,
+                    record_id=record.record_id,
+                    mod_id=record.mod_id,
+                    booking=ticket,
+                    expected=ref.size or 0,
+                    resume=partial,
+                )
+            except SpoolFull:
+                ship.nap(0.5)  # it empties as the others store what they hold
+
+    def _broken_off(self, writer: SpoolWriter, name: str, *, keep: bool) -> None:
+        """Keep a long partial download: the host may be able to continue it."""
+        partial = writer.abandon(keep_partial=keep and writer.size >= _NOTE_ABOVE)
+        if partial is not None:
+            self.ship.partials[self.key, name] = partial
 
     def _pour(self, download: Download, writer: SpoolWriter, booking: Booking) -> Wire:
         noted = booked = 0
