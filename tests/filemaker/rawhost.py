@@ -10,7 +10,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 RESET = object()  #: break the connection with a reset
 CLOSE = object()  #: end the connection in order
@@ -139,6 +139,11 @@ def html(status: int, **headers: str) -> bytes:
     return answer(status, b"<html><body>Sorry</body></html>", {"Content-Type": "text/html", **headers})
 
 
+def always(*script: Any) -> Callable[[Asked], Script]:
+    """A handler that never does anything else."""
+    return lambda asked: script
+
+
 FIELDS = [
     {"name": "id", "result": "text", "type": "normal", "global": False, "maxRepeat": 1},
     {"name": "date", "result": "date"},
@@ -217,7 +222,7 @@ class FakeHost:
     def stop(self) -> None:
         self.host.stop()
 
-    def __enter__(self) -> FakeHost:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -82,8 +82,9 @@ class DataApiMarkerWriter:
 
     def _refused(self, reply: Reply, what: str) -> Exception:
         error = refusal(reply, what)
-        if isinstance(error, SourceError) and not isinstance(error, ProtocolError):
-            return MarkRefused(str(error), remedy=error.remedy, wire=reply.wire, code=error.code, status=error.status)
+        wrong = isinstance(error, SourceError) and not isinstance(error, ProtocolError)
+        if wrong or type(error) is Final:
+            return MarkRefused(str(error), remedy=error.remedy, wire=reply.wire, code=reply.code, status=reply.status)
         if isinstance(error, ItemError):
             return error
         return Transient(str(error), wire=reply.wire, code=reply.code, status=reply.status)

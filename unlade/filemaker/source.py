@@ -6,7 +6,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -104,6 +104,10 @@ class DataApiSource:
     def read(self, record_id: str) -> SourceRecord:
         """One record anew, with fresh links."""
         return self._records.one(record_id)
+
+    def find(self, query: Sequence[Mapping[str, str]], *, offset: int = 1, limit: int = 100) -> Page:
+        """Records that fit `query` (FILEMAKER.md 3); none is an empty page with a count of 0."""
+        return self._records.find(query, offset=offset, limit=limit)
 
     def download(
         self, record: SourceRecord, ref: ContainerRef, *, resume_at: int = 0
