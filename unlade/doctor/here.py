@@ -130,8 +130,13 @@ def look_at_store(rig: Rigging) -> Iterator[Line]:
     """The store's own probe: a probe object is written, read, listed and removed under the real prefix."""
     store = rig.store()
     try:
-        for finding in store.probe().findings:
-            yield Line(finding.level, "store", finding.detail, finding.remedy)
+        findings = store.probe().findings
+        good = [finding.name for finding in findings if finding.level == "ok"]
+        if good:
+            yield Line("ok", "store", f"{store.url}: {', '.join(good)}")
+        for finding in findings:
+            if finding.level != "ok":
+                yield Line(finding.level, "store", finding.detail, finding.remedy)
     finally:
         store.close()
 

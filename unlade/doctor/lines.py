@@ -11,6 +11,8 @@ from unlade.errors import NotNow, UnladeError
 
 log = logging.getLogger(__name__)
 
+_SKIPPED = "skipped:"
+
 Level = Literal["ok", "warning", "error"]
 
 
@@ -22,6 +24,11 @@ class Line:
     topic: str
     message: str
     remedy: str = ""
+
+    @property
+    def skipped(self) -> bool:
+        """Nothing was looked at, because something before it is wrong."""
+        return self.message.startswith(_SKIPPED)
 
 
 @dataclass
@@ -38,7 +45,7 @@ class Examination:
         """
         missing = next((need for need in needs if need in self._failed), None)
         if missing is not None:
-            self.lines.append(Line("warning", topic, f"skipped: it needs {missing}"))
+            self.lines.append(Line("warning", topic, f"{_SKIPPED} it needs {missing}"))
             self._failed.add(topic)
             return False
         start = len(self.lines)

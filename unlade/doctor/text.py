@@ -27,12 +27,14 @@ def render(
     table = grid("l", "l", "w")
     before = ""
     for line in lines:
-        mark = (_FANCY if fancy else _PLAIN)[line.level]
+        mark = "-" if line.skipped else (_FANCY if fancy else _PLAIN)[line.level]
         topic = line.topic if line.topic != before else ""
         before = line.topic
-        style = STYLES[line.level]
+        style = "dim" if line.skipped else STYLES[line.level]
         body = Text(line.message, "" if line.level == "ok" else style)
-        table.add_row(Text(mark, f"bold {style}"), Text(topic, "bold"), body)
+        table.add_row(
+            Text(mark, style if line.skipped else f"bold {style}"), Text(topic, style if line.skipped else "bold"), body
+        )
         if line.remedy:
             table.add_row("", "", Text(f"-> {line.remedy}", "cyan"))
     paper.put(table)
@@ -48,12 +50,15 @@ def render(
 
 def _verdict(lines: Sequence[Line]) -> Text:
     errors = sum(line.level == "error" for line in lines)
-    warnings = sum(line.level == "warning" for line in lines)
+    warnings = sum(line.level == "warning" and not line.skipped for line in lines)
+    skipped = sum(line.skipped for line in lines)
     parts = []
     if errors:
         parts.append((f"{errors} {'error' if errors == 1 else 'errors'}", "bold red"))
     if warnings:
         parts.append((f"{warnings} {'warning' if warnings == 1 else 'warnings'}", "bold yellow"))
+    if skipped:
+        parts.append((f"{skipped} skipped", "dim"))
     if not parts:
         return Text("All is well.", "bold green")
     text = Text(", ").join([Text(words, style) for words, style in parts])
