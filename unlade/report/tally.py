@@ -89,5 +89,5 @@ def groups_of(importer: ContainerImport, row: Source) -> Groups | None:
         .values("owner_key", "day")
         .annotate(unfinished=Count("pk", filter=~Q(state__in=_DONE)))
     )
-    counted = days.aggregate(total=Count("*"), complete=Count("*", filter=Q(unfinished=0)))
+    counted = days.aggregate(total=Count("owner_key"), complete=Count("owner_key", filter=Q(unfinished=0)))
     return Groups(complete=counted["complete"], total=counted["total"])
