@@ -91,7 +91,9 @@ def _open(job: Job) -> ImageFile.ImageFile:
 def _load(image: ImageFile.ImageFile, job: Job, turn: int) -> ImageFile.ImageFile:
     """The picture, decoded at the smallest scale that is still larger than the box."""
     box = job.box if turn < 5 else job.box[::-1]
-    scaled = (int(box[0] * REDUCING_GAP), int(box[1] * REDUCING_GAP))
+    # Of the size that the thumbnail will have, not of the box: one side of it may stay half empty.
+    share = min(box[0] / image.width, box[1] / image.height) * REDUCING_GAP
+    scaled = (max(1, int(image.width * share)), max(1, int(image.height * share)))
     image.draft(None, scaled)
     cut_off = False
     if job.mime_type == "image/png":
