@@ -220,7 +220,7 @@ class Books:
         item.settled_at, item.settled_in = now, self.run
 
     def _needs_carrying(self, item: Item, record: SourceRecord) -> bool:
-        if item.state == S.PENDING:
+        if item.state == S.PENDING and item.in_hand_id is None:
             if item.mod_id != record.mod_id:
                 item.mod_id, item.attempts, item.tries = record.mod_id, [], 0
             return True
@@ -363,7 +363,7 @@ class Books:
         if record is not None:
             item.mod_id = record.mod_id
         if outcome.state == S.PENDING:
-            item.save()
+            item.save(update_fields=_SETTLED_FIELDS)
             return
         item.tries += 1
         item.settled_at, item.settled_in = now, self.run
@@ -372,7 +372,7 @@ class Books:
             item.next_try_at = now + RETRY_WAITS[min(item.tries - 1, len(RETRY_WAITS) - 1)]
         if outcome.stored is not None:
             _store_facts(item, outcome)
-        item.save()
+        item.save(update_fields=_SETTLED_FIELDS)
         self.ended[item.pk] = outcome.state
 
     def marked(self, item_id: int, mod_id: str, now: datetime) -> None:
@@ -386,6 +386,26 @@ class Books:
 
 
 S = ItemState
+
+
+#: What carrying an item changes; its place in the listing is not among it, since a page may have moved it meanwhile.
+_SETTLED_FIELDS = [
+    *(
+        "state",
+        "reason",
+        "detail",
+        "final",
+        "tries",
+        "next_try_at",
+        "attempts",
+        "in_hand",
+        "mod_id",
+        "known_size",
+        "day",
+    ),
+    *("field", "lesser_copy", "original_name", "key", "size", "sha256", "mime_type", "width", "height", "notes", "row"),
+    *("thumbnail_key", "thumbnail_size", "thumbnail_error", "spare_key", "settled_at", "settled_in"),
+]
 
 
 def metadata_of(record: SourceRecord) -> dict[str, Any]:

@@ -152,8 +152,8 @@ def _account(console: Console, host: dict[str, Any]) -> bool:
 
     with urllib.request.urlopen(f"{host['url']}/-/stats", timeout=10) as reply:
         stats = json.load(reply)
-    twice = sum(count > 1 for fields in stats["downloads"].values() for count in fields.values())
     source = Source.objects.get(name="images")
+    twice = _fetched_twice(source, stats["downloads"])
     counts = state_counts(source)
     adds_up = sum(counts.values()) == source.found and not counts["pending"]
     mark = {True: "[green]✓[/]", False: "[red]✗[/]"}
@@ -161,6 +161,22 @@ def _account(console: Console, host: dict[str, Any]) -> bool:
     console.print(f"     {mark[not twice]} the host's own log: {'no file' if not twice else twice} fetched twice")
     console.print(f"     {mark[stats['writes'] == 0]} nothing was written to FileMaker")
     return adds_up and not twice and stats["writes"] == 0
+
+
+def _fetched_twice(source: Any, downloads: dict[str, dict[str, int]]) -> int:
+    """Files that the host sent more than once. What came empty or as a page was rightly asked for on a fresh link."""
+    asked_again = {"zero_bytes", "not_a_file", "truncated"}
+    excused = {
+        (item.record_id, attempt["field"])
+        for item in source.items.all()
+        for attempt in item.attempts
+        if attempt["result"] in asked_again
+    }
+    return sum(
+        count > 1 and (record, field) not in excused
+        for record, fields in downloads.items()
+        for field, count in fields.items()
+    )
 
 
 def _sheet(folder: Path) -> Path:
