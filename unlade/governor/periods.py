@@ -9,6 +9,7 @@ from __future__ import annotations
 import calendar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Literal
 
 PeriodKind = Literal["year", "month", "day", "hour", "run"]
@@ -43,18 +44,16 @@ class Period:
 
     def window(self, now: datetime) -> Window:
         """The period that `now` (aware) lies in."""
-        if self.kind == "run":
-            return Window(*_ALWAYS)
-        if self.kind == "hour":
-            start = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-            return Window(start, start + timedelta(hours=1))
+        return _window(self, now.astimezone(UTC))
+
+    def _found(self, now: datetime) -> Window:
         number = self._number(now.astimezone(self.zone).date())
         # The local date may be one off where a zone skips or repeats a midnight: the boundaries decide.
-        while self._begin(number) > now:
+        while (begin := self._begin(number)) > now:
             number -= 1
-        while self._begin(number + 1) <= now:
-            number += 1
-        return Window(self._begin(number), self._begin(number + 1))
+        while (end := self._begin(number + 1)) <= now:
+            number, begin = number + 1, end
+        return Window(begin, end)
 
     def _number(self, day: date) -> int:
         if self.kind == "day":
@@ -76,6 +75,16 @@ class Period:
         if (self.month, self.day) == (2, 29) and not calendar.isleap(number):
             return date(number, 3, 1)
         return date(number, self.month, self.day)
+
+
+@lru_cache(maxsize=8192)  # simulated futures ask for the same moments again and again
+def _window(period: Period, now: datetime) -> Window:
+    if period.kind == "run":
+        return Window(*_ALWAYS)
+    if period.kind == "hour":
+        start = now.replace(minute=0, second=0, microsecond=0)
+        return Window(start, start + timedelta(hours=1))
+    return period._found(now)
 
 
 def parse_reset(text: str) -> tuple[int, int]:
