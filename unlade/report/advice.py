@@ -42,6 +42,9 @@ def next_step(
     unfinished = [source for source in sources if source.found is None or source.remaining]
     if unfinished:
         return _go_on(unfinished[0], allowance, breaker, now, zone)
+    failed = next((s for s in sources if s.last_runs and s.last_runs[0].outcome == "failed"), None)
+    if failed:
+        return f"The last run of {failed.name} failed. Find out why:", f"{MANAGE} filemaker_doctor"
     for source in sources:
         if source.waiting_for_owner and source.relink:
             waiting = plural(source.waiting_for_owner, source.noun)
@@ -85,5 +88,9 @@ def _go_on(
         return "The last run failed. Find out why:", f"{MANAGE} filemaker_doctor"
     due = min((line.next_try_at for line in source.open if line.next_try_at), default=None)
     if not source.totals["pending"] and due and due > now:
-        return f"{plural(source.retriable, source.noun)} are due again at {clock(due, now, zone)}:", source.command
+        one = source.retriable == 1
+        return (
+            f"{plural(source.retriable, source.noun)} {'is' if one else 'are'} due again at {clock(due, now, zone)}:",
+            source.command,
+        )
     return "Go on with:", source.command

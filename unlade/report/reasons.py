@@ -51,6 +51,11 @@ REASONS: dict[str, Reason] = {
         "Let the declared key hold {identity}, or move the other file; then `{again}`.",
         person=True,
     ),
+    "bad_key": Reason(
+        "The declaration gives no place in the store that can be used for this file.",
+        "Correct the declared key, or the value that it takes from the record; then `{again}`.",
+        person=True,
+    ),
     "duplicate_identity": Reason(
         "Two records carry the same identity.",
         "Give one of them its own id in FileMaker; then `{again}`.",
