@@ -77,13 +77,15 @@ def carry(order: Order, ship: Ship, booking: LedgerBooking | None) -> Carried:
             return Carried(None, record)
         landing = landing_of(ship.importer, record, order.slot)
         names = landing.names
+        spare = None
         if not order.parcels and (kept := _in_store(order, landing, ship)):
-            names, fetcher.given = [kept.field], {kept.field: kept}
+            parcel, spare = kept
+            names, fetcher.given = [parcel.field], {parcel.field: parcel}
         haul = fetcher.haul(record, names)
         record = haul.record
         if not haul.parcels:
             return Carried(_nothing(haul, fetcher), record, started=fetcher.started)
-        outcome = _stow(order, haul, ship)
+        outcome = _stow(order, haul, ship, spare)
         outcome = replace(outcome, wire=fetcher.wire, started=fetcher.started)
         return Carried(outcome, record, tuple(haul.parcels), started=fetcher.started)
     except RecordGone:
@@ -106,8 +108,8 @@ def _too_old(record: SourceRecord, ship: Ship) -> bool:
     return (ship.clock() - record.read_at).total_seconds() > ship.link_age
 
 
-def _in_store(order: Order, landing: Landing, ship: Ship) -> Parcel | None:
-    """The item's file as the store has it, read back into the spool; None when it is not there."""
+def _in_store(order: Order, landing: Landing, ship: Ship) -> tuple[Parcel, Stored | None] | None:
+    """The item's file as the store has it, read back into the spool, and its damaged better copy; None without one."""
     importer = ship.importer
 
     def ours(facts: Facts) -> bool:
@@ -124,7 +126,9 @@ def _in_store(order: Order, landing: Landing, ship: Ship) -> Parcel | None:
     if not kept:
         return None
     # Beside a lesser copy lies the damaged better one: what was taken is what is not damaged.
-    info, facts = min(kept, key=lambda pair: (pair[1].state == S.QUARANTINED, -len(pair[1].mod_id)))
+    kept.sort(key=lambda pair: (pair[1].state == S.QUARANTINED, -len(pair[1].mod_id)))
+    info, facts = kept[0]
+    spare = next((Stored(i.key, i.size, f.sha256, existed=True) for i, f in kept[1:] if f.state == S.QUARANTINED), None)
     name = order.slot or importer.containers[facts.field_number]
     writer = ship.spool.begin(
         importer.name, str(order.item_id), name, record_id=order.record_id, mod_id=facts.mod_id, booking=""
@@ -133,7 +137,7 @@ def _in_store(order: Order, landing: Landing, ship: Ship) -> Parcel | None:
         with ship.store.open(info.key) as chunks:
             for chunk in chunks:
                 writer.write(chunk)
-        return writer.finish(content_type=info.content_type, name=None, wire=Wire())
+        return writer.finish(content_type=info.content_type, name=None, wire=Wire()), spare
     except BaseException:
         writer.abandon(keep_partial=False)
         raise
@@ -149,7 +153,7 @@ def _nothing(haul: Haul, fetcher: Fetcher) -> Outcome:
     return Outcome(S.FAILED, reasons[0], detail, final=True, attempts=attempts, wire=fetcher.wire)
 
 
-def _stow(order: Order, haul: Haul, ship: Ship) -> Outcome:
+def _stow(order: Order, haul: Haul, ship: Ship, spare: Stored | None) -> Outcome:
     """Put the original under its key, then its thumbnail, then the damaged better copy beside it."""
     parcel, content = haul.taken or haul.damaged or (None, None)
     assert parcel is not None and content is not None
@@ -160,8 +164,8 @@ def _stow(order: Order, haul: Haul, ship: Ship) -> Outcome:
     facts = landing.facts(parcel, haul.record, state)
     stored = ship.store.put(key, parcel.path, content_type=content.mime_type, facts=facts)
     thumbnail = _stow_thumbnail(stored, content, facts, ship)
-    spare = _stow_spare(stored, haul, landing.facts, ship) if good and haul.damaged else None
-    better = [attempt for attempt in haul.attempts if attempt.field != parcel.field and attempt.result != "empty"]
+    if good and haul.damaged:
+        spare = _stow_spare(stored, haul, landing.facts, ship)
     return Outcome(
         state,
         reason="" if good else _damage_reason(haul, parcel),
@@ -174,7 +178,7 @@ def _stow(order: Order, haul: Haul, ship: Ship) -> Outcome:
         thumbnail=thumbnail,
         spare=spare,
         original_name=landing.original_name or parcel.name or "",
-        lesser_copy=good and any(attempt.result != "taken" for attempt in better),
+        lesser_copy=good and spare is not None,
     )
 
 
