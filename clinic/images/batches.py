@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Any
 
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Q
 
 from clinic.images.models import Image, ImageBatch
@@ -13,6 +14,9 @@ from clinic.patients.models import Patient
 from unlade.owners import normalise_ref
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+#: How often a batch is looked for that others make and clear away at the same time.
+_TRIES = 20
 
 #: Patient's primary key, day, source: what a patient has one batch for.
 Place = tuple[int, date | None, str]
@@ -30,23 +34,34 @@ def batch_for(
     """The batch of that owner, day and source, made if need be; without an owner, of that reference.
 
     `leaving` is the batch (primary key) that the image is in now. Both stay locked until the transaction ends, so that
-    nobody clears one away as empty meanwhile; they are locked in the order of their keys, so that two images that
-    change places cannot wait for each other.
+    nobody clears one away as empty meanwhile.
     """
     lookup: dict[str, Any] = {"patient": owner, "captured_on": day, "source": source}
     defaults = {"name": batch_name(day)}
     (lookup if owner is None else defaults)["owner_ref"] = owner_ref
+    batches = ImageBatch.objects.all() if leaving else ImageBatch.objects.select_for_update(no_key=True)
+    for _ in range(_TRIES):
+        try:
+            batch = batches.get_or_create(**lookup, defaults=defaults)[0]
+        except IntegrityError:
+            continue  # somebody made it, and cleared it away before we could see it
+        if leaving in (None, batch.pk) or _lock_both(batch.pk, leaving, lookup):
+            return batch
+    raise OperationalError(f"the batch of {day or 'an unknown day'} comes and goes: too many writers at once")
+
+
+def _lock_both(target: int, leaving: int | None, lookup: dict[str, Any]) -> bool:
+    """Lock two batches in the order of their keys, so that two images that change places do not wait for each other.
+
+    False, and nothing is locked, when the target was cleared away or found its patient in the meantime.
+    """
     locked = ImageBatch.objects.select_for_update(no_key=True)
-    if leaving is None:
-        return locked.get_or_create(**lookup, defaults=defaults)[0]
-    while True:
-        batch = ImageBatch.objects.get_or_create(**lookup, defaults=defaults)[0]
-        if batch.pk == leaving:
-            return batch
-        pks = {row.pk for row in locked.filter(pk__in=[batch.pk, leaving]).order_by("pk")}
-        # Between the two queries it may have been cleared away, or found its patient.
-        if batch.pk in pks and locked.filter(pk=batch.pk, **lookup).exists():
-            return batch
+    with transaction.atomic():
+        pks = {batch.pk for batch in locked.filter(pk__in=[target, leaving]).order_by("pk")}
+        if target in pks and locked.filter(pk=target, **lookup).exists():
+            return True
+        transaction.set_rollback(True)
+    return False
 
 
 def clear_away(batches: Iterable[int]) -> None:

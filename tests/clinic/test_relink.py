@@ -8,7 +8,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -210,7 +210,7 @@ def test_the_command(database: str) -> None:
     out = StringIO()
     call_command("relink_filemaker_images", "--dry-run", stdout=out)
     assert "1 of 2 images without a patient would be linked." in out.getvalue()
-    assert "1 owner missing" in out.getvalue()
+    assert "1: the patient is not here yet" in out.getvalue()
     out = StringIO()
     call_command("relink_filemaker_images", "--json", stdout=out)
     answer = json.loads(out.getvalue().splitlines()[-1])
@@ -223,6 +223,15 @@ def test_the_command_does_not_work_beside_a_run(sqlite_url: str, django_db_block
     from tests.databases import use_database
 
     with django_db_blocker.unblock(), use_database(sqlite_url), source_lock("images"):
-        with pytest.raises(CommandError) as caught:
-            call_command("relink_filemaker_images", stdout=StringIO())
-        assert caught.value.returncode == 75
+        with pytest.raises(SystemExit) as caught:
+            call_command("relink_filemaker_images", stdout=StringIO(), stderr=StringIO())
+        assert caught.value.code == 75
+
+
+def test_the_command_fails_over_a_missing_row(database: str) -> None:
+    settled(1)
+    Image.objects.all().delete()
+    Patient.objects.create(filemaker_id="P-1")
+    with pytest.raises(SystemExit) as caught:
+        call_command("relink_filemaker_images", stdout=StringIO())
+    assert caught.value.code == 1

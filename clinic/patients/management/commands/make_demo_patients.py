@@ -5,21 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from clinic.patients.demo import load
-from unlade.errors import UnladeError
+from unlade.commands import UnladeCommand
+from unlade.units import format_count
 
 
-class Command(BaseCommand):
+class Command(UnladeCommand):
     help = "Make clinics and patients from a data set folder that `python -m fmsim write FOLDER` wrote."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("folder", type=Path)
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            loaded = load(options["folder"])
-        except UnladeError as error:
-            raise CommandError(f"{error}. {error.remedy}", returncode=error.exit_code) from None
-        self.stdout.write(f"{loaded.patients:,} patients and {loaded.clinics:,} clinics are here.")
+    def work(self, **options: Any) -> int:
+        loaded = load(options["folder"])
+        if options["json"]:
+            counts = {"patients": loaded.patients, "clinics": loaded.clinics}
+            self.print_json(counts | {"outcome": "done", "exit": 0})
+        else:
+            self.say(f"{format_count(loaded.patients)} patients and {format_count(loaded.clinics)} clinics are here.")
+        return 0
