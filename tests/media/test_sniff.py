@@ -149,7 +149,8 @@ HTML = b"<html><body>Bad Gateway</body></html>"
         (b"a;b\r\n1;2\r\n", "list.pdf", ".txt", "extension .pdf corrected to .txt"),
         (HTML, "letter.htm", ".htm", None),
         (samples.zipped(*OOXML, "word/document.xml"), "form.dotx", ".dotx", None),
-        (bytes(500), "data.jpg", "", None),
+        (bytes(500), "data.jpg", "", "the name ends in .jpg, the bytes are of no type that is known here"),
+        (bytes(500), "data.meier", "", None),
     ],
 )
 def test_extension_follows_the_bytes(data: bytes, name: str, extension: str, note: str | None) -> None:

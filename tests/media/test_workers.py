@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -16,8 +17,9 @@ import psutil
 import pytest
 
 from tests.media import samples
+from tests.media.test_decode import CUTS
 from unlade.cargo import Content, Parcel
-from unlade.errors import Interrupted
+from unlade.errors import Interrupted, UnladeError
 from unlade.media import DecoderPool
 
 BAD = "tests.media.bad_decoders:misbehave"
@@ -69,11 +71,43 @@ def test_what_needs_no_decoder_starts_none(file: Callable[..., Parcel]) -> None:
         assert (broken.mime_type, broken.damage) == ("image/jpeg", None)
 
 
+def test_a_pool_can_be_tried_before_a_run(pool: DecoderPool) -> None:
+    pool.start()
+    with DecoderPool(1, decoder="no.such.module:at_all") as broken, pytest.raises(UnladeError, match="No decoder"):
+        broken.start()
+
+
 def test_damage_comes_through(pool: DecoderPool, file: Callable[..., Parcel]) -> None:
     found = pool.inspect(file("cut", JPEG[: len(JPEG) // 2]))
     assert found.damage == "the picture is cut off"
     assert (found.thumbnail, found.thumbnail_error) == (None, None)
     assert (found.width, found.orientation) == (480, 6)
+
+
+def test_a_header_that_states_absurd_numbers(pool: DecoderPool, file: Callable[..., Parcel]) -> None:
+    data = bytearray(samples.encoded(samples.corners(), "BMP"))
+    data[18:22] = (0x7FFFFFFF).to_bytes(4, "little")
+    data[22:26] = (-0x7FFFFFFE & 0xFFFFFFFF).to_bytes(4, "little")
+    found = pool.inspect(file("absurd", bytes(data)))
+    assert found.thumbnail_error and "pixels are more than the limit" in found.thumbnail_error
+    data[22:26] = (0x80000001).to_bytes(4, "little")
+    assert pool.inspect(file("absurd-2", bytes(data))).damage is None
+
+
+@pytest.mark.slow
+def test_files_with_bytes_changed_at_random_never_break_a_decoder(
+    pool: DecoderPool, file: Callable[..., Parcel]
+) -> None:
+    chance = random.Random(4711)
+    for kind, (_, make) in CUTS.items():
+        data = make() if "large" not in kind else b""
+        for n in range(12 if data else 0):
+            changed = bytearray(data)
+            for _ in range(chance.choice((1, 4, 20))):
+                changed[chance.randrange(min(len(data), 600 if n % 2 else len(data)))] = chance.randrange(256)
+            error = pool.inspect(file(f"fine-{n}", bytes(changed))).thumbnail_error or ""
+            assert "failed with" not in error, (kind, n, error)
+            assert "crashed" not in error, (kind, n, error)
 
 
 @pytest.mark.parametrize(

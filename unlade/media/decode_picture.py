@@ -16,7 +16,7 @@ from PIL import Image, ImageFile
 from unlade.cargo import Thumb
 from unlade.media.decode import CannotDecode, Damaged
 from unlade.media.exif import orientation_of, taken_of
-from unlade.media.jpeg import check_scan, lossless_kind
+from unlade.media.jpeg import check_scan, rare_kind
 from unlade.media.messages import Decoded, Job
 from unlade.media.png import check_chunks
 from unlade.media.thumbnail import REDUCING_GAP, make_thumbnail
@@ -125,7 +125,7 @@ def _verdict(error: Exception, job: Job, *, opening: bool = False) -> Exception:
         return MemoryError(said)
     if _UNKNOWN_VARIANT.search(said):
         return CannotDecode(f"a variant of {job.mime_type} that cannot be decoded here")
-    if job.mime_type == "image/jpeg" and (kind := lossless_kind(Path(job.path))):
+    if job.mime_type == "image/jpeg" and (kind := rare_kind(Path(job.path))):
         return CannotDecode(f"a JPEG of a kind that cannot be decoded here ({kind})")
     ran_out = _OUT_OF_BYTES.search(said) or isinstance(error.__cause__, (struct.error, EOFError, IndexError))
     if opening and job.mime_type in _MANY_VARIANTS and not ran_out and not _first_directory_missing(job):

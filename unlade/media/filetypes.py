@@ -144,11 +144,11 @@ def settled_extension(found: FileType, name: str | None) -> tuple[str, str | Non
     theirs = _NORMALISED.get(theirs, theirs)
     if theirs == ours or theirs in found.keep:
         return theirs or ours, None
-    if found.kind in {Kind.UNKNOWN, Kind.EMPTY}:
+    if found.kind is Kind.EMPTY or theirs not in KNOWN_EXTENSIONS:
         return ours, None
-    if theirs in KNOWN_EXTENSIONS:
-        return ours, f"extension {theirs} corrected to {ours}"
-    return ours, None
+    if found.kind is Kind.UNKNOWN:
+        return ours, f"the name ends in {theirs}, the bytes are of no type that is known here"
+    return ours, f"extension {theirs} corrected to {ours}"
 
 
 def declared_note(found: FileType, declared: str | None) -> str | None:

@@ -67,7 +67,7 @@ def _decoded(data: bytes, scaled: tuple[int, int]) -> ImageFile.ImageFile | None
     return image
 
 
-def lossless_kind(path: Path) -> str | None:
+def rare_kind(path: Path) -> str | None:
     """What makes a JPEG one that common decoders refuse (its frame header, ITU-T T.81 table B.1), or None."""
     with path.open("rb") as file:
         data = file.read(_TAIL * 4)

@@ -125,9 +125,10 @@ def read_decoded(message: dict[str, Any], blob: bytes) -> Decoded:
 
 
 def _whole(value: object) -> int | None:
-    if value is None or (type(value) is int and 0 <= value < 1 << 31):
-        return value
-    raise ValueError("not a whole number")
+    """A count that a database column of 32 bits holds; a header may state any other, which is as good as unknown."""
+    if value is not None and type(value) is not int:
+        raise ValueError("not a whole number")
+    return value if value is not None and 0 <= value < 1 << 31 else None
 
 
 def _text(value: object) -> str | None:

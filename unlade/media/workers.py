@@ -8,6 +8,7 @@ notices as the end of its pipe. So one bad file never holds up or breaks the oth
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from unlade.cargo import Content, Parcel
-from unlade.errors import Interrupted
+from unlade.errors import Interrupted, UnladeError
 from unlade.media.filetypes import Kind
 from unlade.media.messages import Decoded, Job
 from unlade.media.process import Child, ChildDied
@@ -80,6 +81,18 @@ class DecoderPool:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
+
+    def start(self) -> None:
+        """Start a child now, to see before a run that it can be done. Raises `UnladeError` if not."""
+        child = self._take()
+        if child is None:
+            raise UnladeError(
+                "No decoder process could be started, so there would be no thumbnails and no look for damage.",
+                remedy=f"Try `{os.path.basename(sys.executable)} -m unlade.media.child 0 {self._decoder}` to see why.",  # noqa: PTH119
+            )
+        with self._changed:
+            self._idle.append(child)
+            self._changed.notify()
 
     def inspect(
         self,
