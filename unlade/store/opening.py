@@ -71,11 +71,11 @@ def local_path(url: str) -> Path:
     return Path(url2pathname(parts.path))
 
 
-def _other_builder(scheme: str, url: str) -> Callable[[str], Any]:
+def _other_builder(scheme: str, url: str) -> Callable[[str, bool], Any]:
     """Google and Azure: obstore reads their usual variables itself."""
     from obstore.store import AzureStore, GCSStore
 
     from unlade.store.aws import RETRIES
 
     kind: Any = {"gs": GCSStore, "az": AzureStore}[scheme]
-    return lambda _encryption: kind.from_url(url, retry_config=RETRIES)
+    return lambda _encryption, _patient: kind.from_url(url, retry_config=RETRIES)

@@ -32,16 +32,18 @@ _MOST_PARTS = 9_000  #: S3 takes 10,000
 
 
 class RemoteStore(Store):
-    """A bucket under a prefix. `build` opens it with a given server-side encryption ("" for the bucket's own)."""
+    """A bucket under a prefix. `build(encryption, retries)` opens it; encryption "" leaves it to the bucket."""
 
-    def __init__(self, build: Callable[[str], Any], place: Place, *, scheme: str = "s3", encryption: str = "") -> None:
+    def __init__(
+        self, build: Callable[[str, bool], Any], place: Place, *, scheme: str = "s3", encryption: str = ""
+    ) -> None:
         self.url = place.url
         self._build = build
         self._place = place
         self._scheme = scheme
         self._encryption = encryption
         self._keeps_metadata = True
-        self._store = build(encryption)
+        self._store = build(encryption, True)
 
     def head(self, key: str) -> ObjectInfo | None:
         try:
@@ -91,13 +93,13 @@ class RemoteStore(Store):
         if seen or self._encryption or seen is None:
             return seen
         # The bucket encrypts nothing by itself; many stores do it for each object when asked.
-        asking = self._build("AES256")
+        asking = self._build("AES256", False)
         probe = f"{key}-encrypted"
         try:
             obstore.put(asking, probe, b"probe", use_multipart=False)
             seen = self._encryption_header(probe)
             if seen:
-                self._encryption, self._store = "AES256", asking
+                self._encryption, self._store = "AES256", self._build("AES256", True)
         except BaseError:
             return ""
         finally:

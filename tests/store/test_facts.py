@@ -1,0 +1,61 @@
+"""Facts as metadata: ASCII, under 2 KB, and the same when they come back."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unlade.cargo import Facts
+from unlade.store.facts import from_metadata, from_sidecar, same_item, to_metadata, to_sidecar
+
+short = st.text(max_size=20)
+facts = st.builds(
+    Facts,
+    short,
+    short,
+    short,
+    short,
+    st.integers(0, 30),
+    st.just("ab" * 32),
+    st.sampled_from(["imported", "quarantined"]),
+    short,
+)
+
+
+@given(facts.filter(lambda f: f.source and f.identity))
+def test_facts_come_back(given_facts: Facts) -> None:
+    for hyphens in (True, False):
+        assert from_metadata(to_metadata(given_facts, hyphens=hyphens)) == given_facts
+    assert from_sidecar(to_sidecar("a/ä.jpg", given_facts, "image/jpeg", 7)) == (
+        given_facts,
+        "image/jpeg",
+        7,
+        "a/ä.jpg",
+    )
+
+
+@given(st.lists(st.text(alphabet="aä€😀~%\n", max_size=3000), min_size=5, max_size=5))
+def test_metadata_is_ascii_and_under_2_kb(texts: list[str]) -> None:
+    source, record, mod, identity, slot = texts
+    metadata = to_metadata(Facts(source, record, mod, identity, 3, "ab" * 32, "imported", slot))
+    assert sum(len(name) + len(value) for name, value in metadata.items()) < 2000
+    assert all(value.isascii() and value.isprintable() for value in metadata.values())
+
+
+@given(st.text(alphabet="aä~", min_size=1, max_size=600), st.text(alphabet="aä~", min_size=1, max_size=600))
+def test_an_item_is_told_from_another_however_long_its_identity(one: str, two: str) -> None:
+    wanted = [Facts("images", "1", "1", identity, 0, "ab" * 32, "imported") for identity in (one, two)]
+    stored = from_metadata(to_metadata(wanted[0]))
+    assert stored is not None
+    assert same_item(stored, wanted[0])
+    assert same_item(stored, wanted[1]) == (one == two)
+
+
+def test_what_is_not_ours_has_no_facts() -> None:
+    assert from_metadata({}) is None
+    assert from_metadata({"Content-Type": "image/jpeg", "identity": "1"}) is None
+    assert (
+        from_metadata({"unlade-source": "a", "unlade-identity": "b", "unlade-sha256": "c", "unlade-field": "x"}) is None
+    )
+    for data in (b"", b"{}", b"[]", b"null", b"\xff", b'{"facts": {}, "content_type": "", "size": 1, "key": ""}'):
+        assert from_sidecar(data) is None
