@@ -97,6 +97,8 @@ class Agenda:
         in_order = walk.took(request, page) if walk is not None else True
         offset = page.offset if in_order else None
         listed = books.take_page(page.records, offset, now) if page.records else []
+        if books.importer.each:
+            books.counted(page.count, now)  # what a page holds in values is known only now
         books.owners.find(books.importer.owner_ref_of(entry.record) for entry in listed)
         have = {order.item_id for _, order in self.ready}
         self.ready.extend(

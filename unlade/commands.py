@@ -20,7 +20,7 @@ from rich.console import Console
 
 from unlade.errors import Interrupted, SettingsError, UnladeError
 from unlade.importer import ContainerImport, declared, get_import
-from unlade.importing import Ended, interruptible, run_import
+from unlade.importing import Ended, interruptible, run_dry, run_import
 from unlade.options import RunOptions
 from unlade.progress import BarReporter, PlainReporter, QuietReporter
 from unlade.rigging import Rigging, load_settings
@@ -111,6 +111,10 @@ def outcome_word(error: UnladeError) -> str:
     return {75: "paused", 130: "interrupted", 0: "limit"}.get(error.exit_code, "failed")
 
 
+#: Words of `--order` and what they mean to a declaration.
+ORDERS = {"host": "host", "newest": "newest first", "owners": "owners first"}
+
+
 class ImportCommand(UnladeCommand):
     """Base of `import_filemaker_...`. `import_name` fixes the import; without it the command takes the name."""
 
@@ -129,12 +133,21 @@ class ImportCommand(UnladeCommand):
         parser.add_argument("--max-time", type=duration_argument, metavar="DURATION", help="work at most this long, 2h")
         parser.add_argument("--retry-failed", action="store_true", help="try failures again that are final too")
         parser.add_argument("--dry-run", action="store_true", help="list and report; fetch and write nothing")
+        parser.add_argument(
+            "--order", choices=list(ORDERS), default="", help="in which order the host lists (default: as declared)"
+        )
         parser.add_argument("--wait", action="store_true", help="when the host rests, wait and go on instead of ending")
 
     def work(self, **options: Any) -> int:
         """Run the import, then say how it ended."""
         importer = get_import(self.import_name or options["name"])
         run_options = self.run_options(options)
+        if run_options.dry_run:
+            forecast = run_dry(importer, self.rigging, run_options)
+            self.say(forecast.text(importer.noun[1]))
+            if options["json"]:
+                self.print_json({"source": importer.name, "outcome": "done", "dry_run": forecast.as_json(), "exit": 0})
+            return 0
         ended = self.sail(importer, run_options, self.reporter(importer, options))
         return self.summarise(importer, ended, run_options, options)
 
@@ -150,6 +163,7 @@ class ImportCommand(UnladeCommand):
             retry_failed=options["retry_failed"],
             dry_run=options["dry_run"],
             wait=options["wait"],
+            order=ORDERS.get(options["order"], ""),
             write_marker=bool(settings["UNLADE_WRITE_MARKER"]),
         )
 

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,8 @@ from django.db import transaction
 
 from unlade.cargo import SourceRecord
 from unlade.crew import Bridge, LedgerToll
-from unlade.errors import Interrupted, NotNow, SourceError, Transient, UnladeError
+from unlade.dryrun import Forecast, look_ahead
+from unlade.errors import Interrupted, NotNow, SettingsError, SourceError, Transient, UnladeError
 from unlade.filemaker import DataApiSource
 from unlade.filemaker.edit import DataApiMarkerWriter
 from unlade.governor.breaker import BreakerState
@@ -27,7 +28,7 @@ from unlade.ledger.allowance import Allowance
 from unlade.ledger.books import Books
 from unlade.ledger.catchup import catch_up
 from unlade.ledger.lock import source_lock
-from unlade.ledger.models import Host, Item
+from unlade.ledger.models import Host
 from unlade.options import RunOptions
 from unlade.owners import OwnerFinder
 from unlade.rigging import Rigging
@@ -63,65 +64,42 @@ def run_import(
     `on_start` gets the voyage, so that signals can interrupt it.
     """
     with ExitStack() as stack:
-        config = rig.filemaker_config()
-        host = rig.host()
-        settings = rig.governor_settings(options.concurrency)
-        limits = rig.limits(options.max_bytes)
         store, spool = rig.store(), rig.spool()
         stack.callback(store.close)
+        line = _Line(importer, rig, options)
+        mark = marker(importer, line.source, rig) if options.write_marker else None
         stack.enter_context(source_lock(importer.name))
-        owners = OwnerFinder(importer.owner)
         books = Books.open(
             importer,
             rig.clock(),
-            road="api",
+            road=line.source.road,
             options=options.to_json(),
-            owners=owners,
+            owners=OwnerFinder(importer.owner),
             uploaded_by=rig.settings.text("UNLADE_UPLOADED_BY"),
         )
-        bridge = Bridge()
-        allowance = Allowance(host, limits, run=books.run, clock=rig.clock, others=rig.others())
-        toll = LedgerToll(bridge, allowance)
-        governor = Governor(
-            settings,
-            BreakerState.from_json(host.breaker),
-            clock=rig.clock,
-            on_change=lambda state: bridge.post(lambda: save_breaker(host, state)),
-        )
-        source = DataApiSource(
-            config,
-            layout=importer.layout,
-            containers=_bare(importer.containers),
-            portals=importer.portals,
-            response_layout=importer.response_layout or None,
-            toll=toll,
-            gate=governor,
-            clock=rig.clock,
-            sleep=sleeper(governor),
-        )
-        governor.probe = source.ping
+        line.allowance.run = books.run
         decoders = stack.enter_context(rig.decoders())
-        ship = Ship(importer, source, store, spool, decoders, toll, rig.clock, sleeper(governor))
+        nap = sleeper(line.governor)
+        ship = Ship(importer, line.source, store, spool, decoders, line.toll, rig.clock, nap)
         voyage = Voyage(
             books,
             ship,
-            governor,
-            bridge,
-            toll,
+            line.governor,
+            line.bridge,
+            line.toll,
             options,
             reporter,
             clock=rig.clock,
             prepare=lambda: prepare(importer, books, store, rig),
-            mark=marker(importer, source, books, bridge, rig) if options.write_marker else None,
+            mark=mark,
         )
         if on_start is not None:
             on_start(voyage)
-        error = _sail(voyage, governor, source, options, rig, reporter)
-        bridge.serve(0)
-        bridge.close()
+        error = _sail(voyage, line.governor, line.source, options, rig, reporter)
+        line.hang_up()
         outcome, exit_code = outcome_of(error, books)
         retry_at = error.retry_at if isinstance(error, NotNow) else None
-        books.run.troubles = [trouble.downloads for trouble in governor.troubles][:100]
+        books.run.troubles = [trouble.downloads for trouble in line.governor.troubles][:100]
         books.close(
             outcome,
             rig.clock(),
@@ -131,6 +109,53 @@ def run_import(
             **voyage.counters(),
         )
         return Ended(books, outcome, exit_code, error, retry_at)
+
+
+def run_dry(importer: ContainerImport, rig: Rigging, options: RunOptions) -> Forecast:
+    """List what a run would carry; writes nothing but the bookings of what the listing costs."""
+    line = _Line(importer, rig, options)
+    try:
+        line.governor.check()
+        return look_ahead(importer, line.source, options)
+    except Transient as error:
+        raise _unreadable(error, line.governor) from error
+    finally:
+        line.source.close()
+        line.hang_up()
+
+
+class _Line:
+    """The line to the host: what books its bytes, what paces it, and the source at its other end."""
+
+    def __init__(self, importer: ContainerImport, rig: Rigging, options: RunOptions) -> None:
+        config, host = rig.filemaker_config(), rig.host()
+        self.bridge = Bridge()
+        self.allowance = Allowance(host, rig.limits(options.max_bytes), run=None, clock=rig.clock, others=rig.others())
+        self.toll = LedgerToll(self.bridge, self.allowance)
+        self.governor = Governor(
+            rig.governor_settings(options.concurrency),
+            BreakerState.from_json(host.breaker),
+            clock=rig.clock,
+            on_change=lambda state: self.bridge.post(lambda: save_breaker(host, state)),
+        )
+        self.source = DataApiSource(
+            config,
+            layout=importer.layout,
+            containers=_bare(importer.containers),
+            portals=importer.portals,
+            response_layout=importer.response_layout or None,
+            sort=sort_of(importer, options.order),
+            toll=self.toll,
+            gate=self.governor,
+            clock=rig.clock,
+            sleep=sleeper(self.governor),
+        )
+        self.governor.probe = self.source.ping
+
+    def hang_up(self) -> None:
+        """Book what was still on its way to the books."""
+        self.bridge.serve(0)
+        self.bridge.close()
 
 
 def _sail(
@@ -186,8 +211,25 @@ def sleeper(governor: Governor) -> Callable[[float], None]:
     return sleep
 
 
-def _bare(names: object) -> list[str]:
-    return list(dict.fromkeys(str(name).partition("(")[0] for name in names))  # type: ignore[attr-defined]
+def _bare(names: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(name.partition("(")[0] for name in names))
+
+
+def sort_of(importer: ContainerImport, order: str) -> list[tuple[str, str]]:
+    """The host's sort for an order (CONTRACT B4); [] for its own. Raises `SettingsError` without the field for it."""
+    order = order or importer.order
+    field = {
+        "newest first": importer.taken_on.field if importer.taken_on else "",
+        "owners first": importer.owner.field if importer.owner else "",
+    }.get(order)
+    if field is None:
+        return []
+    if not field:
+        raise SettingsError(
+            f"The import {importer.name!r} cannot be taken {order}: it declares no field for that",
+            remedy="Declare `taken_on` or `owner`, or leave the host's own order.",
+        )
+    return [(field, "descend" if order == "newest first" else "ascend")]
 
 
 def save_breaker(host: Host, state: BreakerState) -> None:
@@ -214,24 +256,18 @@ def prepare(importer: ContainerImport, books: Books, store: Store, rig: Rigging)
     store.put_run_mark(importer.name, books.run.number)
 
 
-def marker(
-    importer: ContainerImport, source: DataApiSource, books: Books, bridge: Bridge, rig: Rigging
-) -> Callable[[Item, SourceRecord], Callable[[], None]]:
-    """Stamps records in FileMaker after they were recorded here; only built when it was asked for."""
-    writer = DataApiMarkerWriter(source)
+def marker(importer: ContainerImport, source: DataApiSource, rig: Rigging) -> Callable[[SourceRecord], str]:
+    """Stamps a record in FileMaker and returns its new modification id; only built when it was asked for.
 
-    def mark(item: Item, record: SourceRecord) -> Callable[[], None]:
-        def work() -> None:
-            try:
-                mod_id = writer.mark(record, importer.marker, f"{rig.clock():%Y-%m-%dT%H:%M:%S}")
-            except UnladeError as error:
-                log.warning("record %s: the marker was not written: %s", record.record_id, error)
-            else:
-                bridge.post(lambda: books.marked(item.pk, mod_id, rig.clock()))
-
-        return work
-
-    return mark
+    Raises `SettingsError` when the declaration names no marker field.
+    """
+    if not importer.marker:
+        raise SettingsError(
+            f"UNLADE_WRITE_MARKER is on, but the import {importer.name!r} declares no marker field",
+            remedy="Declare `marker`, or switch UNLADE_WRITE_MARKER off.",
+        )
+    writer = DataApiMarkerWriter(source, zone=rig.zone())
+    return lambda record: writer.mark(record, importer.marker, rig.clock().isoformat())
 
 
 @contextmanager

@@ -22,6 +22,7 @@ class RunOptions:
     dry_run: bool = False
     wait: bool = False
     write_marker: bool = False
+    order: str = ""  #: `host`, `newest first` or `owners first`; "" as declared
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "concurrency"):

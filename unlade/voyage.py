@@ -253,7 +253,7 @@ class Voyage:
         *,
         clock: Callable[[], datetime],
         prepare: Callable[[], None],
-        mark: Callable[[Item, SourceRecord], Callable[[], None]] | None = None,
+        mark: Callable[[SourceRecord], str] | None = None,
     ) -> None:
         self.books, self.ship, self.gate, self.bridge, self.toll = books, ship, gate, bridge, toll
         self.options, self.reporter, self.clock, self._prepare, self._mark = options, reporter, clock, prepare, mark
@@ -266,6 +266,8 @@ class Voyage:
         self._downloads = 0  #: items for which a download was started
         self._kept = 0
         self._page_asked = False
+        self._marking: set[int] = set()  #: items whose marker is being written
+        self._marked: set[int] = set()  #: items whose marker was tried in this run
         self._settled = 0
         self._sizes: list[int] = []
         self._began = time.monotonic()
@@ -292,8 +294,7 @@ class Voyage:
             self.books.counted(count, self.clock())
         if not anything_to_do(self.books, count.found, self.clock(), self.options):
             return
-        if not self.options.dry_run:
-            self._prepare()
+        self._prepare()
         counts = self.books.counts()
         self._settled = sum(counts.values()) - counts[S.PENDING] - counts[S.FAILED]
         self.reporter.begin(count.found, self._settled)
@@ -313,14 +314,13 @@ class Voyage:
     def _loop(self, agenda: Agenda) -> None:
         while True:
             self._look_around()
-            if self._stop is None and not self.options.dry_run:
-                self._dispatch(agenda)
             if self._stop is None:
+                self._dispatch(agenda)
                 self._ask_for_page(agenda)
-            if not self._in_hand and not self._page_asked:
-                if self._stop is not None or (self.options.dry_run and not agenda.listing):
+            if not self._in_hand and not self._page_asked and not self._marking:
+                if self._stop is not None:
                     return
-                if not agenda.ready and not agenda.listing and not self._more(agenda):
+                if not agenda.ready and not agenda.listing and not self._more(agenda) and not self._mark_the_rest():
                     return
             self.bridge.serve(0.2)
             self._show()
@@ -475,8 +475,46 @@ class Voyage:
         if landed is None:
             return
         self.books.importer.after_commit(landed[0], landed[1])  # type: ignore[arg-type]
-        if self._mark is not None and carried.record is not None and self._crew is not None:
-            self._crew.submit(self._mark(item, carried.record))
+        if carried.outcome is not None and carried.outcome.state != S.QUARANTINED:
+            self._write_marker(item, carried.record)
+
+    # The marker in FileMaker, after the commit.
+
+    def _write_marker(self, item: Item, record: SourceRecord | None) -> None:
+        if self._mark is None or self._crew is None or self._stop is not None:
+            return
+        mark = self._mark
+        self._marking.add(item.pk)
+        self._marked.add(item.pk)
+
+        def work() -> None:
+            mod_id = None
+            try:
+                mod_id = mark(record or self.ship.source.read(item.record_id))
+            except UnladeError as error:
+                problem = error
+                log.warning("record %s: the marker was not written: %s", item.record_id, error)
+                if isinstance(error, (NotNow, SourceError)):
+                    self.bridge.post(lambda: self._halt(problem))
+            except Exception:
+                log.exception("record %s: the marker was not written", item.record_id)
+            finally:
+                self.bridge.post(lambda: self._marker_written(item.pk, mod_id))
+
+        self._crew.submit(work)
+
+    def _marker_written(self, item_id: int, mod_id: str | None) -> None:
+        self._marking.discard(item_id)
+        if mod_id is not None:
+            self.books.marked(item_id, mod_id, self.clock())
+
+    def _mark_the_rest(self) -> bool:
+        """Markers that an earlier run could not write any more; whether there were any."""
+        if self._mark is None:
+            return False
+        for item in self.books.unmarked().exclude(pk__in=self._marked)[:100]:
+            self._write_marker(item, None)
+        return bool(self._marking)
 
     def _halt_for(self, item: Item, carried: Carried) -> None:
         """An item stopped the run, or only itself: a file too large for what is left lets smaller ones pass."""

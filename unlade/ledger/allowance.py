@@ -45,7 +45,7 @@ class Allowance:
     ) -> None:
         self._host = host
         self._limits = tuple(limits)
-        self._run = run
+        self.run = run
         self._clock = clock
         self._others = {limit.name: others for limit in limits if limit.name == "year"}
         self._budget = rules.opened(self._limits, clock())
@@ -63,7 +63,7 @@ class Allowance:
         now = self._clock()
         row = TransferUsage.objects.create(
             host=self._host,
-            run=self._run,
+            run=self.run,
             item_id=item_id,
             kind=kind,
             reserved=expected,
@@ -108,7 +108,7 @@ class Allowance:
         for limit in self._limits:
             rows = TransferUsage.objects.filter(host=self._host).exclude(pk__in=list(self._open))
             if limit.period.kind == "run":
-                rows = rows.filter(run=self._run)
+                rows = rows.filter(run=self.run)
             else:
                 rows = rows.filter(opened_at__gte=limit.period.window(now).start)
             used[limit.name] = Wire(api=rows.aggregate(total=Sum("charged"))["total"] or 0)

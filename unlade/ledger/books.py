@@ -115,10 +115,12 @@ class Books:
     # The listing.
 
     def counted(self, count: Count, now: datetime) -> None:
-        """Keep the source's own count."""
-        if (self.source.found, self.source.total) == (count.found, count.total) and not self.source.counted_at:
-            return
-        self.source.found, self.source.total, self.source.count_is = count.found, count.total, count.count_is
+        """Keep the source's own count. With `each` it is of values: of those that are known, and of records to come."""
+        found, count_is = count.found, count.count_is
+        if self.importer.each:
+            items = self.source.items.filter(gone_at=None)
+            found, count_is = max(0, count.found - self.alive()) + items.count(), "values"
+        self.source.found, self.source.total, self.source.count_is = found, count.total, count_is
         self.source.counted_at = now
         self.source.save(update_fields=["found", "total", "count_is", "counted_at"])
 
