@@ -25,6 +25,7 @@
           Unreadable                 the container's value is no link
           RecordGone                 the record is no longer in the source
           KeyCollision               another identity holds the key
+          MarkRefused                the exported marker cannot be written into this record
           BadKey                     no key can be made from the record's values
         Transient                    may work later; the whole item waits
           StaleLink                  the link has died; read the record again
@@ -221,6 +222,12 @@ class BadKey(Final):
     """No object key can be made from this record's values."""
 
     reason = "bad_key"
+
+
+class MarkRefused(Final):
+    """The exported marker cannot be written into this record."""
+
+    reason = "mark_refused"
 
 
 class Transient(ItemError):

@@ -11,9 +11,9 @@ import pytest
 
 from tests.filemaker.rawhost import CLOSE, Asked, FakeHost, Script, always, fm, html
 from unlade.cargo import FieldValue
-from unlade.errors import FieldMissing, GatewayError, ItemError, Transient
+from unlade.errors import FieldMissing, GatewayError, ItemError, MarkRefused, Transient
 from unlade.filemaker import DataApiSource
-from unlade.filemaker.edit import DataApiMarkerWriter, MarkRefused
+from unlade.filemaker.edit import DataApiMarkerWriter
 from unlade.source import MarkerWriter
 
 Connect = Callable[..., DataApiSource]

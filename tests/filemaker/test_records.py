@@ -320,6 +320,13 @@ def test_portals_lean_layouts_and_sorts(host: FakeHost, connect: Connect) -> Non
     assert host.count("GET", "/layouts/Lean") == 1
 
 
+def test_a_probe_is_asked_once(host: FakeHost, connect: Connect, naps: list[float], books: Books) -> None:
+    host.on["GET", "productInfo"] = always(html(502))
+    with pytest.raises(GatewayError):
+        connect(host.url).ping()
+    assert naps == [] and books.passed == [("probe", "trouble")]
+
+
 def test_metadata_ping_and_weight(host: FakeHost, connect: Connect, books: Books) -> None:
     nested = [
         {"name": "A", "table": ""},

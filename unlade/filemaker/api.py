@@ -49,17 +49,25 @@ class Api:
         self._rng = rng
         self._clock = clock
 
-    def get(self, path: str, what: str, *, expected: int, kind: RequestKind = "api", signed_in: bool = True) -> Reply:
-        """Read `path` (below the hosted file, or from `/` on), again if that can help; a refusal is a `Reply`."""
-        return self._patiently(lambda: self._call("GET", path, None, what, expected, kind, signed_in), what)
+    def get(self, path: str, what: str, *, expected: int) -> Reply:
+        """Read `path` (below the hosted file), again if that can help; a refusal is a `Reply`."""
+        return self._patiently(lambda: self._call("GET", path, None, what, expected), what)
+
+    def get_public(self, path: str, what: str, *, expected: int) -> Reply:
+        """Read `path` (from `/fmi/` on) without an account, again if that can help."""
+        return self._patiently(lambda: self._ask("GET", path, None, "", expected, "api"), what)
+
+    def probe(self, path: str, *, expected: int) -> Reply:
+        """Read `path` (from `/fmi/` on) without an account, once and as a probe: the breaker decides by what it says."""
+        return self._ask("GET", path, None, "", expected, "probe")
 
     def find(self, path: str, body: dict[str, Any], what: str, *, expected: int) -> Reply:
         """A find; it changes nothing on the host, so it is asked again like a read."""
-        return self._patiently(lambda: self._call("POST", path, body, what, expected, "api", True), what)
+        return self._patiently(lambda: self._call("POST", path, body, what, expected), what)
 
     def edit(self, path: str, body: dict[str, Any], what: str) -> Reply:
         """Change a record; asked once (besides a dead session, which did nothing)."""
-        return self._call("PATCH", path, body, what, 500, "api", True)
+        return self._call("PATCH", path, body, what, 500)
 
     def _patiently(self, call: Callable[[], Reply], what: str) -> Reply:
         for pause in PAUSES:
@@ -76,31 +84,26 @@ class Api:
     def _pause(self, error: HostTrouble, pause: float) -> float:
         return max(error.retry_after or 0.0, pause * self._rng.uniform(0.5, 1.5))
 
-    def _call(
-        self,
-        method: str,
-        path: str,
-        body: dict[str, Any] | None,
-        what: str,
-        expected: int,
-        kind: RequestKind,
-        signed_in: bool,
-    ) -> Reply:
-        if not signed_in:
-            return self._ask(method, path, body, "", expected, kind)
+    def _call(self, method: str, path: str, body: dict[str, Any] | None, what: str, expected: int) -> Reply:
         token = self.session.ensure_authenticated()
-        reply = self._ask(method, path, body, token, expected, kind)
+        reply = self._ask(method, path, body, token, expected)
         if not reply.session_died:
             return reply
         logger.info("%s: the host refused the session (%s)", what, reply.code or f"HTTP {reply.status}")
         token = self.session.renew(token, gone=reply.code == "952")
-        reply = self._ask(method, path, body, token, expected, kind)
+        reply = self._ask(method, path, body, token, expected)
         if reply.session_died:
             raise refusal(reply, what)
         return reply
 
     def _ask(
-        self, method: str, path: str, body: dict[str, Any] | None, token: str, expected: int, kind: RequestKind
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None,
+        token: str,
+        expected: int,
+        kind: RequestKind = "api",
     ) -> Reply:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         content = None

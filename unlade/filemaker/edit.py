@@ -13,18 +13,12 @@ from urllib.parse import quote
 
 from unlade.cargo import FieldValue, SourceRecord
 from unlade.dates import parse_date
-from unlade.errors import FieldMissing, Final, ItemError, ProtocolError, SourceError, Transient
+from unlade.errors import FieldMissing, Final, ItemError, MarkRefused, ProtocolError, SourceError, Transient
 from unlade.filemaker.errors import MODIFIED, Reply, refusal
 from unlade.filemaker.metadata import LayoutField
 from unlade.filemaker.source import DataApiSource
 
 logger = logging.getLogger(__name__)
-
-
-class MarkRefused(Final):
-    """The marker cannot be written into this record."""
-
-    reason = "mark_refused"
 
 
 class DataApiMarkerWriter:

@@ -11,7 +11,6 @@ from urllib.parse import quote
 from unlade.errors import FieldMissing, ProtocolError
 from unlade.filemaker.api import Api
 from unlade.filemaker.errors import Reply, refusal
-from unlade.source import RequestKind
 
 _REPETITION = re.compile(r"(.+)\((\d+)\)$", re.DOTALL)
 
@@ -76,10 +75,10 @@ def base_name(spelling: str) -> tuple[str, int]:
     return (match[1], int(match[2])) if match else (spelling, 1)
 
 
-def product_info(api: Api, *, kind: RequestKind = "api") -> ProductInfo:
-    """Ask the host which it is; needs no account."""
-    what = "Asking the host for its version"
-    reply = api.get(f"{api.config.api}/productInfo", what, expected=500, kind=kind, signed_in=False)
+def product_info(api: Api, *, probe: bool = False) -> ProductInfo:
+    """Ask the host which it is; needs no account. As a `probe` it is asked once and no more."""
+    what, path = "Asking the host for its version", f"{api.config.api}/productInfo"
+    reply = api.probe(path, expected=500) if probe else api.get_public(path, what, expected=500)
     info = _need(reply, what).get("productInfo")
     if not isinstance(info, dict):
         raise ProtocolError(f"{what}: the answer has no productInfo", status=reply.status)

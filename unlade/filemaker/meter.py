@@ -128,7 +128,7 @@ class _CountingStream(httpcore2.NetworkStream):
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         # A request is written in the thread that sends it; its body may be read in another.
         self._meter = self._current.meter
-        if self._meter is not None:
+        if self._meter is not None and buffer:
             self._meter.started()
         self._inner.write(buffer, timeout)
 

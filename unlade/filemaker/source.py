@@ -123,8 +123,8 @@ class DataApiSource:
     # For the doctor, the breaker's probe and the survey
 
     def ping(self) -> ProductInfo:
-        """The cheapest question there is; needs no account. Passes the gate as a probe."""
-        return product_info(self.api, kind="probe")
+        """The cheapest question there is, asked once; needs no account. Passes the gate as a probe."""
+        return product_info(self.api, probe=True)
 
     def ensure_authenticated(self) -> None:
         """Sign in if that is not done. Raises `SignInRefused`, `PrivilegeMissing`, `SourceError`."""
