@@ -113,7 +113,8 @@ class Host:
         hop = self.streaming.hop(request, link)
         entry = self._entry(request, "container")
         entry.hop = hop
-        entry.first = hop == 1 or (link is not None and link.body_asked)
+        with_cookie = link is not None and link.cookie in request.cookies(COOKIE)
+        entry.first = hop == 1 or (link is not None and with_cookie and link.body_asked)
         if link is not None:
             entry.record_id, entry.field, entry.session = link.row.record_id, link.field, link.session.number
         tickets = self._arrive(entry)
@@ -121,7 +122,7 @@ class Host:
             if entry.first:
                 link.tickets = tickets
             tickets = link.tickets or []
-            link.body_asked = link.body_asked or hop == 2
+            link.body_asked = link.body_asked or with_cookie
         stats = self.stats
         stats.enter_download()
         connection.interruptible = True
@@ -160,12 +161,7 @@ class Host:
 
     def _session_of(self, request: Request, call: Call) -> Session | None:
         """Whose call it is, for the log; refusals come later."""
-        try:
-            return self.sessions.use(
-                call.name if call.action == "log_out" else request.bearer, self.clock.now(), touch=False
-            )
-        except (HostError, HtmlUnauthorized):
-            return None
+        return self.sessions.peek(call.name if call.action == "log_out" else request.bearer)
 
     # faults
 
@@ -270,7 +266,7 @@ class Host:
 
     def _log_out(self, call: Call, now: float) -> Reply:
         try:
-            session = self.sessions.use(call.name, now)
+            session = self.sessions.use(call.name, now, closing=True)
             if not self.sessions.same_database(session, call.database):
                 raise HostError(952)
         except HostError:

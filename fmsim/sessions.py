@@ -87,8 +87,18 @@ class Sessions:
         self._by_token[session.token] = session
         return session
 
-    def use(self, token: str | None, now: float, *, touch: bool = True) -> Session:
+    def peek(self, token: str | None) -> Session | None:
+        """Whose token it is, good or not; changes nothing."""
+        return self._by_token.get(token or "")
+
+    def use(self, token: str | None, now: float, *, touch: bool = True, closing: bool = False) -> Session:
         """The session of a token, its idle clock set back.
+
+        Args:
+            token: as sent.
+            now: the clock's reading.
+            touch: whether this counts as a use.
+            closing: a log-out, which an old Claris ID sign-in does not stop.
 
         Raises:
             HostError: 952.
@@ -100,9 +110,8 @@ class Sessions:
         if now - session.used_at > self._switches.idle_minutes * 60:
             self.end(session)
             raise HostError(952)
-        if session.ends_at is not None and now > session.ends_at:
-            self.end(session)
-            raise HtmlUnauthorized
+        if session.ends_at is not None and now > session.ends_at and not closing:
+            raise HtmlUnauthorized  # it stays open, and counts, until it is closed or idle for too long
         if touch:
             session.used_at = now
         return session

@@ -113,6 +113,12 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
+    def timeout(self, seconds: float) -> None:
+        """From now on an answer must come within so long."""
+        self._connection.timeout = seconds
+        if self._connection.sock:
+            self._connection.sock.settimeout(seconds)
+
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         data = body
