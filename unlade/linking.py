@@ -31,8 +31,9 @@ REASONS = ("owner_missing", "ambiguous", "no_owner_reference", ROW_MISSING)
 class RelinkReport:
     """What relinking came to. With `dry_run` the same numbers say what would be done.
 
-    `linked` counts files that have their owner now; `quarantined` of them are damaged and keep that state. `unlinked`
-    counts those whose owner was found to be gone. `alone` is why the rest has no owner, by reason.
+    `looked` counts the files without an owner, `linked` those that have theirs now; `quarantined` of these are damaged
+    and keep that state. `unlinked` counts imported files that had lost their owner, linked anew or not. `alone` is why
+    the rest has no owner, by reason.
     """
 
     source: str
@@ -71,25 +72,47 @@ def relink(
     report = RelinkReport(importer.name, dry_run)
     if importer.owner is None:
         return report
-    for items in _chunks(importer, chunk):
+    for items in _ownerless(importer, chunk):
+        with transaction.atomic():
+            report.unlinked += items.filter(state=ItemState.IMPORTED).count()
+            if not dry_run:
+                _take_back(items, now())
+            _relink(importer, items, report, now())
+    for items in _unlinked(importer, chunk):
         with transaction.atomic():
             _relink(importer, items, report, now())
     return report
 
 
-def _chunks(importer: ContainerImport, chunk: int) -> Iterator[QuerySet[Item]]:
-    """The items to look at, in slices that are stable while items leave the set."""
-    mine = Item.objects.filter(source__name=importer.name)
-    unlinked = mine.filter(state=ItemState.UNLINKED, reason__in=REASONS).order_by("pk")
-    last = 0
-    while pks := list(unlinked.filter(pk__gt=last).values_list("pk", flat=True)[:chunk]):
-        yield unlinked.filter(pk__in=pks)
-        last = pks[-1]
-    settled = mine.filter(state__in=[ItemState.IMPORTED, ItemState.QUARANTINED]).order_by("pk")
+def _ownerless(importer: ContainerImport, chunk: int) -> Iterator[QuerySet[Item]]:
+    """Items that the ledger calls settled although their row has no owner, in slices."""
+    settled = Item.objects.filter(
+        source__name=importer.name, state__in=[ItemState.IMPORTED, ItemState.QUARANTINED]
+    ).order_by("pk")
     after: Any = None
     while rows := importer.orphans(after, chunk):
         yield settled.filter(row__in=[str(row) for row in rows])
         after = rows[-1]
+
+
+def _unlinked(importer: ContainerImport, chunk: int) -> Iterator[QuerySet[Item]]:
+    """Items that wait for their owner, in slices that are stable while items leave the set."""
+    unlinked = Item.objects.filter(source__name=importer.name, state=ItemState.UNLINKED, reason__in=REASONS).order_by(
+        "pk"
+    )
+    last = 0
+    while pks := list(unlinked.filter(pk__gt=last).values_list("pk", flat=True)[:chunk]):
+        yield unlinked.filter(pk__in=pks)
+        last = pks[-1]
+
+
+def _take_back(items: QuerySet[Item], now: datetime) -> None:
+    """Say of imported items that they have lost their owner; they are looked at with the others that have none."""
+    check_arrow(ItemState.IMPORTED, ItemState.UNLINKED)
+    missing = OwnerMatch(reason="owner_missing")
+    items.filter(state=ItemState.IMPORTED).update(
+        state=ItemState.UNLINKED, reason=missing.reason, detail=missing.detail, settled_at=now
+    )
 
 
 def _relink(importer: ContainerImport, items: QuerySet[Item], report: RelinkReport, now: datetime) -> None:
@@ -105,7 +128,6 @@ def _relink(importer: ContainerImport, items: QuerySet[Item], report: RelinkRepo
     report.looked += len(found)
     report.linked += len(linked)
     report.quarantined += sum(item.state == ItemState.QUARANTINED for item in linked)
-    report.unlinked += sum(item.state == ItemState.IMPORTED for item, _ in alone)
     report.alone.update(match.reason for _, match in alone)
     if not report.dry_run:
         _move_to_imported(linked, now)
@@ -120,19 +142,13 @@ def _leave_alone(alone: Iterable[tuple[Item, OwnerMatch]], now: datetime) -> Non
     changed = []
     for item, match in alone:
         detail = "its row is not there any more" if match is _ROW_GONE else match.detail
-        if item.state == ItemState.QUARANTINED:
-            continue
-        if (item.state, item.reason, item.detail) != (ItemState.UNLINKED, match.reason, detail):
-            item.move(ItemState.UNLINKED)
+        if item.state == ItemState.UNLINKED and (item.reason, item.detail) != (match.reason, detail):
             item.reason, item.detail, item.settled_at = match.reason, detail, now
             changed.append(item)
-    Item.objects.bulk_update(changed, ["state", "reason", "detail", "settled_at"])
+    Item.objects.bulk_update(changed, ["reason", "detail", "settled_at"])
 
 
 def _move_to_imported(linked: Sequence[Item], now: datetime) -> None:
-    moved = [item for item in linked if item.state == ItemState.UNLINKED]
-    for state in {item.state for item in moved}:
-        check_arrow(state, ItemState.IMPORTED)
-    Item.objects.filter(pk__in=[item.pk for item in moved]).update(
-        state=ItemState.IMPORTED, reason="", detail="", settled_at=now
-    )
+    check_arrow(ItemState.UNLINKED, ItemState.IMPORTED)
+    moved = [item.pk for item in linked if item.state == ItemState.UNLINKED]
+    Item.objects.filter(pk__in=moved).update(state=ItemState.IMPORTED, reason="", detail="", settled_at=now)

@@ -33,7 +33,7 @@ def load(folder: Path) -> Loaded:
     Raises `UsageError` when `folder` is no data set.
     """
     clinics = [
-        Clinic(filemaker_id=values["id"], name=_text(values, "Name") or _text(values, "name"))
+        Clinic(filemaker_id=values["id"], name=_text(values, "Name"))
         for values in _records(folder, "Clinics", needed=False)
     ]
     Clinic.objects.bulk_create(

@@ -105,6 +105,38 @@ def test_a_damaged_image_is_linked_and_stays_quarantined(database: str) -> None:
     assert run().looked == 0
 
 
+def test_a_dry_run_foretells_the_run(database: str) -> None:
+    """Also where one image takes its whole batch along, a damaged one with it."""
+    settled(1, state="quarantined", reason="damaged")
+    settled(2)
+    settled(3, owner_ref="P-3")
+    settled(4, owner_ref="P-4", state="quarantined", reason="damaged")
+    settled(5, owner_ref="P-5", owner=Patient.objects.create(filemaker_id="P-5"))
+    settled(6, owner_ref="P-6", owner=Patient.objects.create(filemaker_id="P-6"))
+    Patient.objects.all().delete()
+    for ref in ("P-1", "P-5"):
+        Patient.objects.create(filemaker_id=ref)
+    foretold = run(dry_run=True)
+    assert foretold.as_json() == {
+        "source": "images",
+        "dry_run": True,
+        "looked": 6,
+        "linked": 3,
+        "quarantined": 1,
+        "unlinked": 2,
+        "alone": {"owner_missing": 3},
+    }
+    assert run().as_json() == foretold.as_json() | {"dry_run": False}
+    assert run().as_json() == foretold.as_json() | {
+        "dry_run": False,
+        "looked": 3,
+        "linked": 0,
+        "quarantined": 0,
+        "unlinked": 0,
+    }
+    assert states()["ID-6"] == ("unlinked", "owner_missing")
+
+
 def test_patients_deleted_and_made_anew(database: str) -> None:
     """Nine generations: as many batches as days, each image linked, nothing dangling (LESSONS 10)."""
     refs = [f"P-{n}" for n in range(4)]
@@ -132,8 +164,8 @@ def test_owners_made_anew_before_anybody_looked(database: str) -> None:
     settled(1, owner=old)
     old.delete()
     new = Patient.objects.create(filemaker_id="P-1")
-    report = run()
-    assert (report.linked, report.unlinked) == (1, 0)
+    assert (run(dry_run=True), states()) == (RelinkReport("images", True, 1, 1, 0, 1), {"ID-1": ("imported", "")})
+    assert run() == RelinkReport("images", False, 1, 1, 0, 1)
     assert states() == {"ID-1": ("imported", "")}
     assert batches() == [(new.pk, "P-1", DAY, 1)]
 
