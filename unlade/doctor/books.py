@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from django.db import transaction
 
 from unlade.cargo import Wire
+from unlade.errors import SignInRefused
 from unlade.filemaker import DataApiSource, FileMakerConfig
 from unlade.governor.breaker import BreakerState
 from unlade.governor.governor import Governor
@@ -62,6 +63,16 @@ class HostBooks:
             clock=rig.clock,
             on_change=lambda state: save_breaker(self._host, state),
         )
+
+    def sign_in(self, source: DataApiSource) -> None:
+        """Sign in. That the host refused is remembered: nobody signs in again with the same password (CONTRACT B4)."""
+        try:
+            source.ensure_authenticated()
+        except SignInRefused as error:
+            if self.gate.state.phase != "open":
+                with suppress(SignInRefused), self.gate.passage("login"):
+                    raise error from None
+            raise
 
     @contextmanager
     def source(self, config: FileMakerConfig, importer: ContainerImport) -> Iterator[DataApiSource]:

@@ -24,24 +24,43 @@ def examine(
     Each import has a session of its own.
     """
     found = Examination()
+    look_here(found, rig)
+    look_there(found, imports, rig, books)
+    return found.lines
+
+
+def look_here(found: Examination, rig: Rigging) -> None:
+    """This side: settings, database, disk, store, decoders."""
     found.check("settings", lambda: here.look_at_settings(rig.settings))
     found.check("database", here.look_at_database)
     found.check("disk", lambda: here.look_at_disk(rig))
     found.check("store", lambda: here.look_at_store(rig))
     found.check("decoders", lambda: here.look_at_decoders(rig))
+
+
+def look_there(
+    found: Examination,
+    imports: Sequence[ContainerImport],
+    rig: Rigging,
+    books: Callable[[Rigging], HostBooks] = HostBooks,
+) -> None:
+    """The host's side: address, sign-in, and every import's layout."""
     if not imports:
         remedy = "Write a ContainerImport into a module `imports` of one of your apps."
         found.lines.append(Line("error", "imports", "no import is declared", remedy))
-        return found.lines
+        return
     with ExitStack() as stack:
         visit = _Visit(rig, books, stack)
         first = imports[0]
         found.check("address", lambda: there.look_at_address(visit.config, visit.source(first)), needs=["database"])
-        found.check("login", lambda: there.look_at_login(visit.config, visit.source(first)), needs=["address"])
+        found.check(
+            "login",
+            lambda: there.look_at_login(visit.config, lambda: visit.books.sign_in(visit.source(first))),
+            needs=["address"],
+        )
         for importer in imports:
             taken = [name for other in imports if other.layout == importer.layout for name in other.containers]
             _look_at_import(found, importer, visit, taken, marker_wanted=_marker_wanted(rig))
-    return found.lines
 
 
 def _marker_wanted(rig: Rigging) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from unlade.cargo import ContainerRef, RefStatus, SourceRecord
 from unlade.doctor.lines import Line
@@ -37,9 +37,9 @@ def _version(name: str, version: str, major: int) -> Line:
     return Line("ok", "version", f"{name} {version}: {dates}")
 
 
-def look_at_login(config: FileMakerConfig, source: DataApiSource) -> Iterator[Line]:
+def look_at_login(config: FileMakerConfig, sign_in: Callable[[], None]) -> Iterator[Line]:
     """The account is accepted, which also means that it has the extended privilege fmrest (FILEMAKER.md 1.7)."""
-    source.ensure_authenticated()
+    sign_in()
     who = {"basic": "the FileMaker account", "claris-id": "the Claris ID", "oauth": "the OAuth identifier"}[config.auth]
     yield Line("ok", "login", f"{who} may use the Data API of database {config.database} (fmrest)")
 

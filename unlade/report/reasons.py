@@ -131,9 +131,10 @@ REASONS: dict[str, Reason] = {
         "The log has the trace: please report it. Then `{again}`.",
         person=True,
     ),
-    "marker_failed": Reason(
-        "The file is imported, but the marker was not accepted by FileMaker.",
-        "Check the marker field's type with filemaker_doctor.",
+    "mark_refused": Reason(
+        "FileMaker does not take the marker; the file itself is safe.",
+        "Check the marker field's type with filemaker_doctor, and that the account may change it.",
+        person=True,
     ),
     "error": Reason("Something went wrong with this item.", "Read the item's detail; then `{again}`.", person=True),
 }
