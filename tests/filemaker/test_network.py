@@ -16,7 +16,7 @@ import trustme
 from tests.filemaker.conftest import Books, Clock
 from tests.filemaker.rawhost import STALL, FakeHost, always, answer
 from unlade.cargo import Wire
-from unlade.errors import HostTimeout, OwnNetworkDown, SourceError
+from unlade.errors import HostTimeout, OwnNetworkDown, SettingsError, SourceError
 from unlade.filemaker import DataApiSource
 from unlade.filemaker.meter import Meter
 
@@ -72,7 +72,7 @@ def test_a_certificate_that_is_not_trusted_is_said_so(
 def test_a_ca_file_that_is_none(tmp_path: Path, connect: Connect) -> None:
     path = tmp_path / "ca.pem"
     path.write_text("not a certificate")
-    with pytest.raises(SourceError) as caught:
+    with pytest.raises(SettingsError) as caught:
         connect("https://127.0.0.1:1", config={"ca_file": path})
     assert "PEM" in caught.value.remedy
 

@@ -259,6 +259,12 @@ def test_pages_are_booked_before_and_after(host: FakeHost, connect: Connect, boo
     assert first.came and second.came
     assert first.reserved >= 80_000, "nothing is known of the records yet"
     assert second.came.total <= second.reserved < first.reserved / 2
+    other = connect(host.url)
+    other.count()
+    other.page(1, 25)
+    third = books.bookings[-1]
+    assert third.came and third.came.total <= third.reserved < 30_000, "the count has shown what a record weighs"
+    other.close()
     source.close()
     assert books.wire.total == host.host.sent
 

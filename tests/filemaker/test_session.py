@@ -21,9 +21,10 @@ from unlade.errors import (
     SettingsError,
     SignInRefused,
     SourceError,
+    UnladeError,
 )
 from unlade.filemaker import DataApiSource, FileMakerConfig
-from unlade.source import RequestKind
+from unlade.source import Booking, RequestKind
 
 Connect = Callable[..., DataApiSource]
 
@@ -185,6 +186,53 @@ def test_close_raises_nothing_when_the_host_is_gone(connect: Connect, books: Boo
     assert books.open == []
     with pytest.raises(ProtocolError):
         source.count()
+
+
+def test_a_reservation_is_not_waited_for_while_others_wait_for_the_session(
+    host: FakeHost, connect: Connect, books: Books
+) -> None:
+    """A toll may commit in a thread that itself wants the session: then nobody may hold it."""
+    asked_by_worker, go_on = threading.Event(), threading.Event()
+    main = threading.get_ident()
+
+    class Slow(Books):
+        def reserve(self, kind: RequestKind, expected: int) -> Booking:
+            if threading.get_ident() != main:
+                asked_by_worker.set()
+                assert go_on.wait(20)
+            return super().reserve(kind, expected)
+
+    slow = Slow()
+    source = connect(host.url, toll=slow)
+    with ThreadPoolExecutor(1) as pool:
+        worker = pool.submit(source.count)
+        assert asked_by_worker.wait(20)
+        assert source.count().found == 2, "the main thread gets through although the worker waits for it"
+        go_on.set()
+        assert worker.result().found == 2
+    source.close()
+    assert host.logins == 1 and slow.open == []
+
+
+def test_the_close_does_not_hang_with_a_sign_in(
+    host: FakeHost, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unlade.filemaker.session._PATIENCE", 0.05)
+    at_host, go_on = threading.Event(), threading.Event()
+
+    def slowly(asked: Asked) -> None:
+        at_host.set()
+        assert go_on.wait(20)
+
+    host.on["POST", "sessions"] = slowly
+    source = connect(host.url)
+    with ThreadPoolExecutor(1) as pool:
+        worker = pool.submit(source.count)
+        assert at_host.wait(20)
+        source.session.close()
+        go_on.set()
+        assert isinstance(worker.exception(), UnladeError)
+    assert host.logins == 1 and not host.tokens, "the late session is not left behind"
 
 
 class Renewable:

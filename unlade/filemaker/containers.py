@@ -186,7 +186,7 @@ class Containers:
 
     def _hop(self, trial: _Try, ranged: bool) -> Answer:
         headers = {"Accept": "*/*"}
-        if trial.hops == 0:
+        if not trial.cookies:
             headers["Authorization"] = f"Bearer {trial.token}"
         if trial.cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in trial.cookies.items())

@@ -39,13 +39,16 @@ class Exchange:
         *,
         kind: RequestKind,
         expected: int,
+        booking: Booking | None = None,
     ) -> Reply:
         """Ask once; `expected` is the body's likely size in bytes. A refusal is a `Reply`.
+
+        A `booking` that the caller made (for at least `expected` + `HEAD` bytes) is used and settled here.
 
         Raises `HostTrouble`, `OwnNetworkDown`, `NotNow`, `Interrupted`, `SourceError`.
         """
         expected += HEAD
-        booking = self.toll.reserve(kind, expected)
+        booking = booking or self.toll.reserve(kind, expected)
         came = Wire()
         try:
             with self.gate.passage(kind):

@@ -83,10 +83,12 @@ class Records:
             return Count(0)
         if not reply.ok:
             raise refusal(reply, what)
+        rows = _rows(reply, what)
+        self._weighed(reply, len(rows))  # so that the first page's reservation is no wild guess
         count = _count(reply)
         if count is not None:
             return count
-        self._probed = self._probe_end() if _rows(reply, what) else 0
+        self._probed = self._probe_end() if rows else 0
         return Count(self._probed)
 
     def page(self, offset: int, limit: int) -> Page:

@@ -20,14 +20,16 @@ from unlade.errors import PrivilegeMissing, ProtocolError, SignInRefused, Source
 from unlade.filemaker.config import FileMakerConfig
 from unlade.filemaker.errors import Reply, parse_reply, refusal
 from unlade.filemaker.exchange import HEAD, Exchange
-from unlade.source import Booking
+from unlade.source import Booking, Toll
 
 logger = logging.getLogger(__name__)
 
 IDLE_LIMIT = timedelta(minutes=14)
 CLARIS_LIMIT = timedelta(minutes=55)
-#: What an answer to a login or logout holds at the most, in practice.
-_SMALL = 500
+#: What the answer to a logout holds at the most, and to a login, which may be a web page.
+_SMALL, _LOGIN = 500, 4_000
+#: Seconds that the close waits for a sign-in under way.
+_PATIENCE = 15.0
 
 
 class Identity(Protocol):
@@ -123,25 +125,34 @@ class Session:
         Raises `SignInRefused`, `PrivilegeMissing` (at once, without asking, when the host has refused before), and
         what a request raises.
         """
-        with self._lock:
-            if self._token and not self._too_old():
-                return self._token
-            self._leave()
-            return self._sign_in()
+        return self._enter(lambda: bool(self._token) and not self._too_old(), gone=False)
 
     def renew(self, dead: str, *, gone: bool) -> str:
         """A token in place of `dead`, which the host refused. One sign-in however many threads ask.
 
         `gone`: the host does not know the token any more (952), so there is nothing to log out of.
         """
+        return self._enter(lambda: bool(self._token) and self._token != dead, gone=gone)
+
+    def _enter(self, good: Callable[[], bool], *, gone: bool) -> str:
         with self._lock:
-            if self._token and self._token != dead:
+            if good():
                 return self._token
-            if gone:
-                self._token = ""
-                self._drop_farewell()
-            self._leave()
-            return self._sign_in()
+            self._may_sign_in()
+        # Reserved before the lock is taken: a reservation may wait for a commit in a thread that waits for this lock.
+        berth = _Berth(self._exchange.toll, tries=2 if self._renewable_claris else 1)
+        try:
+            with self._lock:
+                if good():
+                    return self._token
+                self._may_sign_in()
+                if gone:
+                    self._token = ""
+                    self._drop_farewell()
+                self._leave()
+                return self._sign_in(berth)
+        finally:
+            berth.release()
 
     def used(self, token: str, at: datetime) -> None:
         """The host accepted `token` in a request that was sent at `at`."""
@@ -149,40 +160,45 @@ class Session:
             if token == self._token:
                 self._used_at = max(self._used_at, at)
 
+    @property
+    def _renewable_claris(self) -> bool:
+        return self._config.auth == "claris-id" and self._identity.renewable
+
     def _too_old(self) -> bool:
         now = self._clock()
         if now - self._used_at >= IDLE_LIMIT:
             return True
-        hourly = self._config.auth == "claris-id" and self._identity.renewable
-        return hourly and self._signed_in_at is not None and now - self._signed_in_at >= CLARIS_LIMIT
+        began = self._signed_in_at
+        return self._renewable_claris and began is not None and now - began >= CLARIS_LIMIT
 
-    def _sign_in(self) -> str:
+    def _may_sign_in(self) -> None:
         if self._closed:
             raise ProtocolError("The session is closed already")
         if self._refused is not None:
             known = self._refused
             raise type(known)(str(known), remedy=known.remedy, code=known.code, status=known.status)
-        self._farewell = self._exchange.toll.reserve("api", HEAD + _SMALL)
+
+    def _sign_in(self, berth: _Berth) -> str:
         try:
-            token = self._ask_for_token()
+            token = self._ask_for_token(berth)
         except (SignInRefused, PrivilegeMissing) as error:
             self._refused = error
-            self._drop_farewell()
-            raise
-        except BaseException:
-            self._drop_farewell()
             raise
         self._token = token
+        self._farewell = berth.keep_farewell()
         self._signed_in_at = self._used_at = self._clock()
         self.logins += 1
         logger.info("signed in to %s, database %s", self._config.host, self._config.database)
+        if self._closed:  # the close did not wait for us
+            self._leave()
+            self._may_sign_in()
         return token
 
-    def _ask_for_token(self) -> str:
+    def _ask_for_token(self, berth: _Berth) -> str:
         what = f"Signing in to database {self._config.database}"
-        reply = self._post_session(fresh=False)
-        if reply.status == 401 and self._identity.renewable and self._config.auth == "claris-id":
-            reply = self._post_session(fresh=True)
+        reply = self._post_session(berth, fresh=False)
+        if reply.status == 401 and self._renewable_claris:
+            reply = self._post_session(berth, fresh=True)
         if not reply.ok:
             error = refusal(reply, what, signing_in=True)
             if isinstance(error, SignInRefused) and not self._identity.renewable:
@@ -194,10 +210,16 @@ class Session:
             raise ProtocolError(f"{what}: the host accepted it but gave no token", status=reply.status)
         return token
 
-    def _post_session(self, *, fresh: bool) -> Reply:
+    def _post_session(self, berth: _Berth, *, fresh: bool) -> Reply:
         headers = {"Content-Type": "application/json", **self._identity.headers(fresh=fresh)}
         return self._exchange.ask(
-            "POST", f"{self._config.base}/sessions", headers, b"{}", kind="login", expected=_SMALL
+            "POST",
+            f"{self._config.base}/sessions",
+            headers,
+            b"{}",
+            kind="login",
+            expected=_LOGIN,
+            booking=berth.take_login(),
         )
 
     def _drop_farewell(self, wire: Wire | None = None) -> None:
@@ -232,6 +254,42 @@ class Session:
 
     def close(self) -> None:
         """Log out; later requests fail. May be called twice; raises nothing that a host can cause."""
-        with self._lock:
+        if not self._lock.acquire(timeout=_PATIENCE):
+            # Somebody hangs in a sign-in; the end of a run must not hang with him.
+            logger.warning("could not log out of %s: a sign-in is still under way", self._config.host)
+            self._closed = True
+            return
+        try:
             self._leave()
             self._closed = True
+        finally:
+            self._lock.release()
+
+
+class _Berth:
+    """The bookings of one sign-in: its tries, and the logout that will follow. What is not used costs nothing."""
+
+    def __init__(self, toll: Toll, tries: int) -> None:
+        self._logins: list[Booking] = []
+        self._farewell: Booking | None = None
+        try:
+            for _ in range(tries):
+                self._logins.append(toll.reserve("login", _LOGIN + HEAD))
+            self._farewell = toll.reserve("api", _SMALL + HEAD)
+        except BaseException:
+            self.release()
+            raise
+
+    def take_login(self) -> Booking:
+        return self._logins.pop()
+
+    def keep_farewell(self) -> Booking | None:
+        farewell, self._farewell = self._farewell, None
+        return farewell
+
+    def release(self) -> None:
+        unused, self._logins = self._logins, []
+        if (farewell := self.keep_farewell()) is not None:
+            unused.append(farewell)
+        for booking in unused:
+            booking.settle(Wire())

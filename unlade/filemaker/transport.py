@@ -19,15 +19,13 @@ from datetime import datetime
 
 import httpcore2
 
-from unlade.cargo import Wire
 from unlade.errors import (
     ConnectionBroken,
     HostTimeout,
     OwnNetworkDown,
+    SettingsError,
     SourceError,
-    Transient,
     Truncated,
-    UnladeError,
 )
 from unlade.filemaker.config import FileMakerConfig
 from unlade.filemaker.meter import CountingBackend, Meter
@@ -208,18 +206,13 @@ class Transport:
         self._pool.close()
 
 
-def wire_of(error: UnladeError) -> Wire:
-    """What had come over the wire when `error` happened."""
-    return error.wire if isinstance(error, Transient) else Wire()
-
-
 def _ssl_context(config: FileMakerConfig) -> ssl.SSLContext:
     context = httpcore2.default_ssl_context()
     if config.ca_file is not None:
         try:
             context.load_verify_locations(cafile=str(config.ca_file))
         except (ssl.SSLError, OSError) as error:
-            raise SourceError(
+            raise SettingsError(
                 f"FILEMAKER_CA_FILE {config.ca_file} cannot be read as certificates",
                 remedy="It must hold certificates in PEM form (-----BEGIN CERTIFICATE-----).",
             ) from error
@@ -231,6 +224,8 @@ def _ascii(host: str) -> bytes:
 
 
 def _length(headers: Mapping[str, str]) -> int | None:
+    if "transfer-encoding" in headers:
+        return None  # it overrules a Content-Length (RFC 9112 6.3)
     text = headers.get("content-length", "").strip()
     return int(text) if text.isascii() and text.isdigit() else None
 
