@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unlade.cargo import Facts
-from unlade.store.facts import from_metadata, from_sidecar, same_item, to_metadata, to_sidecar
+from unlade.store.facts import Sidecar, from_metadata, from_sidecar, same_item, to_metadata, to_sidecar
 
 short = st.text(max_size=20)
 facts = st.builds(
@@ -26,12 +26,8 @@ facts = st.builds(
 def test_facts_come_back(given_facts: Facts) -> None:
     for hyphens in (True, False):
         assert from_metadata(to_metadata(given_facts, hyphens=hyphens)) == given_facts
-    assert from_sidecar(to_sidecar("a/ä.jpg", given_facts, "image/jpeg", 7)) == (
-        given_facts,
-        "image/jpeg",
-        7,
-        "a/ä.jpg",
-    )
+    sidecar = Sidecar("a/ä.jpg", 7, "image/jpeg", given_facts, 99)
+    assert from_sidecar(to_sidecar(sidecar)) == sidecar
 
 
 @given(st.lists(st.text(alphabet="aä€😀~%\n", max_size=3000), min_size=5, max_size=5))

@@ -153,6 +153,8 @@ CRASH = """
     elif where == "after the sidecar":
         wrapped = LocalStore._finish
         LocalStore._finish = lambda *a: (wrapped(*a), die())
+    elif where == "before its facts":
+        LocalStore._write_pending = die
     elif where == "while it is copied":
         local._copy = lambda path, target: (target.write_bytes(b"ha"), die())
     store = LocalStore(Path(sys.argv[1]))
@@ -163,7 +165,8 @@ CRASH = """
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
 @pytest.mark.parametrize(
-    "where", ["before the object", "while it is copied", "between object and sidecar", "after the sidecar"]
+    "where",
+    ["before the object", "before its facts", "while it is copied", "between object and sidecar", "after the sidecar"],
 )
 def test_kill_9_leaves_an_object_that_says_whose_it_is_or_none(tmp_path: Path, where: str) -> None:
     body = make(tmp_path, b"half")

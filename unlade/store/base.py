@@ -98,7 +98,10 @@ class Store(ABC):
         carries no facts is compared byte by byte: the same bytes are success, and a sidecar is written.
         Raises `KeyCollision` when another item holds the key.
         """
-        size = path.stat().st_size
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            raise StoreError(f"The file for {key} is not in the spool any more.", remedy="Run again.") from error
         for candidate in _candidates(key, facts):
             for _ in range(3):
                 if self._create(candidate, path, size, content_type, facts):

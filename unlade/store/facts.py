@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -48,26 +49,34 @@ def from_metadata(metadata: Mapping[str, Any]) -> Facts | None:
     return _build(values)
 
 
-def to_sidecar(key: str, facts: Facts, content_type: str, size: int) -> bytes:
-    """The journal's sidecar for `key`."""
-    body = {
-        "key": key,
-        "size": size,
-        "content_type": content_type,
-        "facts": {attribute: getattr(facts, attribute) for attribute in _NAMES},
-    }
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """The facts of an object where it cannot hold them itself. `inode` is 0 where it does not matter."""
+
+    key: str
+    size: int
+    content_type: str
+    facts: Facts
+    inode: int = 0
+
+
+def to_sidecar(sidecar: Sidecar) -> bytes:
+    """The sidecar as JSON."""
+    body = {name: getattr(sidecar, name) for name in ("key", "size", "content_type", "inode")}
+    body["facts"] = {attribute: getattr(sidecar.facts, attribute) for attribute in _NAMES}
     return json.dumps(body, indent=1).encode("ascii") + b"\n"
 
 
-def from_sidecar(data: bytes) -> tuple[Facts, str, int, str] | None:
-    """(facts, content type, size, key) of a sidecar; None when it is damaged."""
+def from_sidecar(data: bytes) -> Sidecar | None:
+    """What `to_sidecar` wrote; None when it is damaged."""
     try:
         body = json.loads(data)
         facts = _build({name: str(value) for name, value in body["facts"].items()})
-        found = (str(body["content_type"]), int(body["size"]), str(body["key"]))
+        rest = str(body["key"]), int(body["size"]), str(body["content_type"])
+        inode = int(body.get("inode", 0))
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return (facts, *found) if facts else None
+    return Sidecar(*rest, facts, inode) if facts else None
 
 
 def same_item(stored: Facts, wanted: Facts) -> bool:

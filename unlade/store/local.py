@@ -26,7 +26,7 @@ from unlade.cargo import Facts
 from unlade.errors import StoreError, StoreRefused
 from unlade.store import disk
 from unlade.store.base import CHUNK, ObjectInfo, Store
-from unlade.store.facts import from_sidecar, to_sidecar
+from unlade.store.facts import Sidecar, from_sidecar, to_sidecar
 
 #: What a file system answers that knows no hard links, or none from there to here.
 _NO_LINK = {errno.EPERM, errno.EXDEV, errno.ENOSYS, errno.EMLINK, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP}
@@ -73,8 +73,8 @@ class LocalStore(Store):
                 return None
             if not path.is_file():
                 return None
-            known = self._sidecar(key, stat.st_size) or self._finish_pending(key, stat.st_size)
-            facts, content_type = known or (None, None)
+            found = self._sidecar(key, stat.st_size) or self._finish_pending(key, stat)
+            facts, content_type = (found.facts, found.content_type) if found else (None, None)
             return ObjectInfo(key, stat.st_size, _etag(stat), _modified(stat), content_type, facts)
 
     @contextmanager
@@ -105,66 +105,69 @@ class LocalStore(Store):
                 if path.suffix == ".facts":
                     pending = from_sidecar(path.read_bytes())
                     if pending is not None:
-                        self.head(pending[3])
+                        self.head(pending.key)
                 path.unlink(missing_ok=True)
 
     def _create(self, key: str, path: Path, size: int, content_type: str, facts: Facts) -> bool:
         with self._disk("write", key):
-            target = self._prepared(key)
-            if target.exists():
+            if self._prepared(key).exists():
                 return False
-            pending = self._write_pending(key, facts, content_type, size)
-            try:
-                if not self._place(path, target, facts.sha256):
-                    return False
-                self._finish(key, pending, target)
-            finally:
-                pending.unlink(missing_ok=True)
-            return True
+            body = self._bring(path, facts.sha256)
+            return self._place(key, body, size, content_type, facts, overwrite=False)
 
     def _write(self, key: str, data: bytes, content_type: str, facts: Facts | None, *, overwrite: bool) -> bool:
         with self._disk("write", key):
-            target = self._prepared(key)
-            if not overwrite and target.exists():
+            if not overwrite and self._prepared(key).exists():
                 return False
-            pending = self._write_pending(key, facts, content_type, len(data)) if facts else None
-            temporary = self._temporary("bytes")
+            body = self._temporary("bytes")
             try:
-                disk.write_new(temporary, data)
-                if overwrite:
-                    temporary.replace(target)
-                elif not self._claim(temporary, target):
-                    return False
-                self._finish(key, pending, target)
-            finally:
-                temporary.unlink(missing_ok=True)
-                if pending:
-                    pending.unlink(missing_ok=True)
-            return True
+                disk.write_new(body, data)
+            except OSError:
+                body.unlink(missing_ok=True)
+                raise
+            return self._place(key, body, len(data), content_type, facts, overwrite=overwrite)
 
     def _write_sidecar(self, key: str, facts: Facts, content_type: str, size: int) -> None:
         with self._disk("write", key):
-            pending = self._write_pending(key, facts, content_type, size)
+            inode = self._path(key).stat().st_ino
+            pending = self._write_pending(Sidecar(key, size, content_type, facts, inode))
             self._finish(key, pending, None)
 
-    def _place(self, path: Path, target: Path, sha256: str) -> bool:
-        """Give the file its key: by a link from the spool, else by a flushed copy. False when the key is taken."""
+    def _bring(self, path: Path, sha256: str) -> Path:
+        """A flushed file in our own folder with the bytes of `path`: a link to the spool's file, else a copy."""
+        body = self._temporary("body")
         if self._link and self._link_from and self._link_from in path.resolve().parents:
             try:
-                self._link(path, target)
-                return True
-            except FileExistsError:
-                return False
-            except OSError as error:
-                if error.errno not in _NO_LINK:
-                    raise
-        temporary = self._temporary("copy")
+                self._link(path, body)
+                return body
+            except OSError:  # another disk, or no links here; a copy works everywhere, or says why not
+                body.unlink(missing_ok=True)
         try:
-            if _copy(path, temporary) != sha256:
+            if _copy(path, body) != sha256:
                 raise StoreError(f"{path.name} changed on disk since it was fetched; it was not stored.")
-            return self._claim(temporary, target)
+        except BaseException:
+            body.unlink(missing_ok=True)
+            raise
+        return body
+
+    def _place(
+        self, key: str, body: Path, size: int, content_type: str, facts: Facts | None, *, overwrite: bool
+    ) -> bool:
+        """Give `body` its key, and its facts their place. False when the key is taken; `body` is gone in any case."""
+        target, pending = self._prepared(key), None
+        try:
+            if facts is not None:
+                pending = self._write_pending(Sidecar(key, size, content_type, facts, body.stat().st_ino))
+            if overwrite:
+                body.replace(target)
+            elif not self._claim(body, target):
+                return False
+            self._finish(key, pending, target)
+            return True
         finally:
-            temporary.unlink(missing_ok=True)
+            body.unlink(missing_ok=True)
+            if pending is not None:
+                pending.unlink(missing_ok=True)
 
     def _claim(self, temporary: Path, target: Path) -> bool:
         """Move a complete file to a key that must be free."""
@@ -195,35 +198,32 @@ class LocalStore(Store):
                     raise
             disk.fsync_folder(sidecar.parent)
 
-    def _write_pending(self, key: str, facts: Facts, content_type: str, size: int) -> Path:
-        pending = self._tmp / (disk.temporary_name(_short(key), self._clock) + ".facts")
-        disk.write_new(pending, to_sidecar(key, facts, content_type, size))
+    def _write_pending(self, sidecar: Sidecar) -> Path:
+        pending = self._tmp / (disk.temporary_name(_short(sidecar.key), self._clock) + ".facts")
+        disk.write_new(pending, to_sidecar(sidecar))
         return pending
 
-    def _sidecar(self, key: str, size: int) -> tuple[Facts, str] | None:
+    def _sidecar(self, key: str, size: int) -> Sidecar | None:
         try:
             found = from_sidecar(self._path(keys.journal_key(key)).read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return (found[0], found[1]) if found and found[2] == size else None
+        return found if found and found.size == size else None
 
-    def _finish_pending(self, key: str, size: int) -> tuple[Facts, str] | None:
-        """The facts that a writer left between object and sidecar, once the digest shows that they are the object's."""
-        if key.startswith(f"{keys.OWN_FOLDER}/"):
-            return None
-        digest = ""
+    def _finish_pending(self, key: str, stat: os.stat_result) -> Sidecar | None:
+        """The facts that a writer left between object and sidecar. The inode tells which writer placed the object."""
         for pending in self._tmp.glob(f"{_short(key)}.*.facts"):
             try:
                 found = from_sidecar(pending.read_bytes())
             except FileNotFoundError:  # its writer has just finished
-                found = None
-            if found and found[3] == key and found[2] == size:
-                digest = digest or self.sha256(key)
-                if found[0].sha256 == digest:
-                    with suppress(FileNotFoundError):
-                        self._finish(key, pending, None)
-                    return found[0], found[1]
-        return self._sidecar(key, size)
+                continue
+            if found is None or (found.key, found.size, found.inode) != (key, stat.st_size, stat.st_ino):
+                continue
+            if self.sha256(key) == found.facts.sha256:
+                with suppress(FileNotFoundError):
+                    self._finish(key, pending, None)
+                return found
+        return self._sidecar(key, stat.st_size)
 
     def _prepared(self, key: str) -> Path:
         path = self._path(key)

@@ -22,7 +22,7 @@ from unlade import keys
 from unlade.cargo import Facts
 from unlade.errors import StoreError
 from unlade.store.base import CHUNK, ObjectInfo, Store
-from unlade.store.facts import from_metadata, from_sidecar, to_metadata, to_sidecar
+from unlade.store.facts import Sidecar, from_metadata, from_sidecar, to_metadata, to_sidecar
 from unlade.store.trouble import Place, translate
 
 SINGLE_PUT = 8 * 1024 * 1024  #: up to here one conditional put, above multipart (CONTRACT B3)
@@ -56,8 +56,8 @@ class RemoteStore(Store):
         facts = from_metadata(attributes)
         if facts is None and not key.startswith(f"{keys.OWN_FOLDER}/"):
             found = from_sidecar(self._small(keys.journal_key(key)) or b"")
-            if found is not None and found[2] == meta["size"]:
-                facts = found[0]
+            if found is not None and found.size == meta["size"]:
+                facts = found.facts
         return ObjectInfo(key, meta["size"], meta["e_tag"], meta["last_modified"], content_type, facts)
 
     @contextmanager
@@ -161,7 +161,7 @@ class RemoteStore(Store):
 
     def _write_sidecar(self, key: str, facts: Facts, content_type: str, size: int) -> None:
         with self._translated("write", key):
-            body = to_sidecar(key, facts, content_type, size)
+            body = to_sidecar(Sidecar(key, size, content_type, facts))
             attributes: Any = {"Content-Type": "application/json"}
             obstore.put(self._store, keys.journal_key(key), body, attributes=attributes, use_multipart=False)
 
@@ -206,7 +206,7 @@ class RemoteStore(Store):
         except (AlreadyExistsError, PreconditionError, NotSupportedError):
             raise
         except FileNotFoundError as error:
-            if "NoSuchBucket" in str(error):
+            if "NoSuchBucket" in str(error) or verb in ("write", "list"):
                 raise translate(error, verb, key, self._place) from None
             raise
         except BaseError as error:

@@ -84,6 +84,11 @@ def translate(error: Exception, verb: str, key: str, place: Place) -> StoreError
             "profile": f" (`aws sso login --profile {place.profile}`)" if place.profile else "",
         }
         return StoreRefused(f"{subject}: {why.format(**words)}.", remedy=remedy.format(**words))
+    if status == 404:
+        return StoreRefused(
+            f"{subject}: there is no bucket {place.bucket} at this address.",
+            remedy="Correct UNLADE_STORE, or the endpoint in AWS_ENDPOINT_URL.",
+        )
     if code in _BUSY_CODES or status in (429, 500, 502, 503, 504, 507):
         return StoreBusy(
             f"{subject}: the store is overloaded or out of order ({code or status}).", remedy="Run again later."
