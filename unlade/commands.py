@@ -225,7 +225,9 @@ class ExitLater:
 
 
 def _last_words() -> None:
-    os.write(2, b"\nStopped at once; run it again to go on.\n")
+    # The bar hides the cursor of a terminal.
+    cursor = b"\x1b[?25h" if sys.stderr.isatty() else b""
+    os.write(2, cursor + b"\nStopped at once; run it again to go on.\n")
 
 
 def _given(value: Any, default: Any) -> Any:

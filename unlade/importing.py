@@ -10,15 +10,24 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import FrameType
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from unlade.cargo import SourceRecord
 from unlade.crew import Bridge, LedgerToll
 from unlade.dryrun import Forecast, look_ahead
-from unlade.errors import Interrupted, NotNow, SettingsError, SourceError, Transient, UnladeError
+from unlade.errors import (
+    HostBusy,
+    Interrupted,
+    LimitReached,
+    NotNow,
+    SettingsError,
+    SourceError,
+    Transient,
+    UnladeError,
+)
 from unlade.filemaker import DataApiSource
 from unlade.filemaker.edit import DataApiMarkerWriter
 from unlade.governor.breaker import BreakerState
@@ -31,7 +40,7 @@ from unlade.ledger.lock import source_lock
 from unlade.ledger.models import Host
 from unlade.options import RunOptions
 from unlade.owners import OwnerFinder
-from unlade.rigging import Rigging
+from unlade.rigging import Rigging, utc_now
 from unlade.ship import Ship
 from unlade.store import Store
 from unlade.voyage import Reporter, Voyage, outcome_of
@@ -98,7 +107,7 @@ def run_import(
         error = _sail(voyage, line.governor, line.source, options, rig, reporter)
         line.hang_up()
         outcome, exit_code = outcome_of(error, books)
-        retry_at = error.retry_at if isinstance(error, NotNow) else None
+        retry_at = _retry_at(error, line.governor)
         books.run.troubles = [trouble.downloads for trouble in line.governor.troubles][:100]
         books.close(
             outcome,
@@ -177,10 +186,29 @@ def _sail(
                 return _unreadable(error, governor)
             except UnladeError as error:
                 return error
+            except (OperationalError, InterfaceError) as error:
+                log.exception("the database could not be used")
+                return UnladeError(
+                    f"The database could not be used: {str(error).splitlines()[0]}",
+                    remedy="Nothing is lost: run it again when the database is there.",
+                )
             else:
                 return None
     finally:
         source.close()
+
+
+def _retry_at(error: UnladeError | None, governor: Governor) -> datetime | None:
+    """When to try again: by the error itself, or by the governor, which learnt from it."""
+    if not isinstance(error, NotNow) or isinstance(error, LimitReached) or error.retry_at is not None:
+        return getattr(error, "retry_at", None)
+    try:
+        governor.check()
+    except NotNow as resting:
+        return resting.retry_at
+    except UnladeError:
+        pass  # a refused sign-in has no date
+    return None
 
 
 def _unreadable(error: Transient, governor: Governor) -> UnladeError:
@@ -189,6 +217,8 @@ def _unreadable(error: Transient, governor: Governor) -> UnladeError:
         governor.check()
     except UnladeError as resting:
         return resting
+    if isinstance(error, HostBusy):
+        return NotNow(str(error), remedy=error.remedy, retry_at=utc_now() + timedelta(minutes=1))
     return SourceError(str(error), remedy=error.remedy or "Run it again later; nothing is lost.")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -28,6 +29,7 @@ from unlade.errors import (
     ItemError,
     LimitReached,
     NotNow,
+    ProtocolError,
     RecordGone,
     SourceError,
     StoreError,
@@ -92,6 +94,10 @@ def carry(order: Order, ship: Ship, booking: LedgerBooking | None) -> Carried:
         return Carried(None, record, gone=True)
     except (Final, Transient) as error:
         outcome = Outcome(S.FAILED, error.reason, str(error), isinstance(error, Final), wire=fetcher.wire)
+        return Carried(outcome, record, started=fetcher.started)
+    except ProtocolError as error:
+        # One record that the host cannot show must not keep all others from coming.
+        outcome = Outcome(S.FAILED, "source_error", str(error), wire=fetcher.wire)
         return Carried(outcome, record, started=fetcher.started)
     except (NotNow, SourceError, StoreError, Interrupted) as error:
         return Carried(None, record, stop=error, started=fetcher.started, known_size=fetcher.known_size)
@@ -269,7 +275,7 @@ class Voyage:
         self._marking: set[int] = set()  #: items whose marker is being written
         self._marked: set[int] = set()  #: items whose marker was tried in this run
         self._settled = 0
-        self._sizes: list[int] = []
+        self._sizes: deque[int] = deque(maxlen=200)
         self._began = time.monotonic()
         self._last_beat = 0.0
 
@@ -305,6 +311,11 @@ class Voyage:
                 recovered = self._recovered()
                 self._agenda = Agenda(self.books, self.options, self.books.run.started_at, recovered)
             self._loop(self._agenda)
+        except BaseException:
+            # The ledger cannot be written: let nobody wait for its answer.
+            self.gate.stop()
+            self.bridge.close()
+            raise
         finally:
             self._crew.close(seconds=0.5 if self.interrupted else 5)
             self.reporter.end()
@@ -452,7 +463,7 @@ class Voyage:
         if carried.gone:
             self.books.gone(item, now)
         elif carried.outcome is None:
-            self.books.let_go(item)
+            self.books.let_go(item, seen_at=now if order.confirm_gone and carried.stop is None else None)
         else:
             landed = self.books.settle(item, carried.record, carried.outcome, now)
             self._count(carried.outcome)
@@ -466,7 +477,7 @@ class Voyage:
             self._kept += outcome.stored.size
         self._sizes.append(outcome.stored.size)
         if len(self._sizes) >= 20:
-            recent = sorted(self._sizes[-200:])
+            recent = sorted(self._sizes)
             self.ship.expected_size = recent[int(len(recent) * 0.95)] + 2000
 
     def _after_commit(self, item: Item, carried: Carried, landed: tuple[object, object] | None) -> None:

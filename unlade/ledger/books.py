@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -49,8 +50,9 @@ class Books:
         self.run = run
         self.owners = owners
         self.uploaded_by = uploaded_by
-        self.ended: dict[int, str] = {}  #: item -> state it ended in, in this run
         self.skipped = 0
+        self._ended: Counter[str] = Counter()  #: items that this run settled, by state
+        self._failed: set[int] = set()  #: those of them that failed: a later try of the same run may change that
 
     # Runs.
 
@@ -108,9 +110,16 @@ class Books:
 
     def this_run(self) -> dict[str, int]:
         """How many items ended in which state in this run; the fields of `Run`."""
-        ended = list(self.ended.values())
         states = (S.IMPORTED, S.EMPTY, S.UNLINKED, S.QUARANTINED, S.FAILED)
-        return {state.value: ended.count(state.value) for state in states} | {"skipped": self.skipped}
+        return {state.value: self._ended[state.value] for state in states} | {"skipped": self.skipped}
+
+    def _ends(self, item: Item, state: str) -> None:
+        if item.pk in self._failed:
+            self._failed.discard(item.pk)
+            self._ended[S.FAILED.value] -= 1
+        if state == S.FAILED:
+            self._failed.add(item.pk)
+        self._ended[ItemState(state).value] += 1
 
     # The listing.
 
@@ -172,7 +181,7 @@ class Books:
         )
         for item in fresh:
             if item.state != S.PENDING:
-                self.ended[item.pk] = item.state
+                self._ends(item, item.state)
         return listed
 
     def _slots(self, record: SourceRecord) -> list[str]:
@@ -236,7 +245,6 @@ class Books:
         """The record is no longer in the source: it leaves the totals, its file stays."""
         item.gone_at, item.in_hand = now, None
         item.save(update_fields=["gone_at", "in_hand"])
-        self.ended.pop(item.pk, None)
 
     def listed_through(self, place: int, anchor: str, complete: bool) -> None:
         """Remember how far the listing came."""
@@ -287,9 +295,10 @@ class Books:
         pks = [item.pk for item in items]
         self.source.items.filter(pk__in=pks).update(in_hand=self.run)
 
-    def let_go(self, item: Item) -> None:
-        """Nothing was decided about this item."""
-        Item.objects.filter(pk=item.pk).update(in_hand=None)
+    def let_go(self, item: Item, seen_at: datetime | None = None) -> None:
+        """Nothing was decided about this item; `seen_at` when it was met in the source all the same."""
+        seen = {} if seen_at is None else {"seen_at": seen_at}
+        Item.objects.filter(pk=item.pk).update(in_hand=None, **seen)
 
     def settle(
         self, item: Item, record: SourceRecord | None, outcome: Outcome, now: datetime
@@ -375,7 +384,7 @@ class Books:
         if outcome.stored is not None:
             _store_facts(item, outcome)
         item.save(update_fields=_SETTLED_FIELDS)
-        self.ended[item.pk] = outcome.state
+        self._ends(item, outcome.state)
 
     def marked(self, item_id: int, mod_id: str, now: datetime) -> None:
         """The marker is in FileMaker; its own modification id becomes the known one (CONTRACT B1)."""
