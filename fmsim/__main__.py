@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from fmsim.dataset import DataSet
+from fmsim.faults import Plan
 from fmsim.folder import BadDataSet, read, write
 from fmsim.simulator import Simulator
 from fmsim.streaming import MODES
-from fmsim.switches import table
+from fmsim.switches import Switches, table
 from fmsim.units import parse_seconds, parse_size
 
 
@@ -75,6 +76,7 @@ def _serve(words: Sequence[str]) -> int:
         print(table())
         return 0
     faults = json.loads(options.faults.read_text(encoding="utf-8")) if options.faults else []
+    Switches.of(options.switch), Plan(faults)  # a mistake in them is told before pictures are drawn
     simulator = Simulator(
         _data(options), streaming=options.streaming, latency=options.latency, bandwidth=options.bandwidth or None,
         switches=options.switch, faults=faults, meter_limit=options.meter_limit, tls=options.tls, seed=options.seed,

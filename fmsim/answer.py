@@ -204,5 +204,5 @@ async def deliver(
         await connection.put(waiting, sent.add)
     sent.complete = stop == size
     if ending == "reset":
-        await connection.reset()
+        sent.body = max(0, sent.body - await connection.reset())
     return ending == "keep"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +49,20 @@ class BytesBlob:
 
     def chunks(self, start: int = 0) -> Iterator[bytes]:
         yield self.data[start:]
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedBlob:
+    """Bytes out of a seed, up to any size, kept nowhere."""
+
+    size: int
+    seed: int = 0
+
+    def chunks(self, start: int = 0) -> Iterator[bytes]:
+        block = random.Random(self.seed).randbytes(1 << 20)
+        for number in range(start >> 20, (self.size + (1 << 20) - 1) >> 20):
+            piece = number.to_bytes(8, "big") + block[8:]  # no two blocks of a file are the same
+            yield piece[max(0, start - (number << 20)) : min(1 << 20, self.size - (number << 20))]
 
 
 @dataclass(frozen=True, slots=True)

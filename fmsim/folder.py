@@ -1,4 +1,9 @@
-"""A data set as a folder: `dataset.json`, `records/<table>.jsonl`, `files/` (CONTRACT A5). Reader and writer."""
+"""A data set as a folder: `dataset.json`, `records/<table>.jsonl`, `files/` (CONTRACT A5). Reader and writer.
+
+Beyond the contract a container may be `{"generated": 1000000000, "seed": 7, "name": ..., "content_type": ...}`: so many bytes
+out of a seed, for files that nobody wants to keep; an account may have `hides` ({table: [recordId, ...]}: what it does not see);
+`scripts` ([{`name`, `result`, `error`, `folder`}]) may be run; a layout may lie in a `folder`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from fmsim.dataset import Account, ContainerValue, DataSet, Field, FileBlob, Layout, Record, Script
+from fmsim.dataset import Account, ContainerValue, DataSet, Field, FileBlob, GeneratedBlob, Layout, Record, Script
 
 _FIELD_MEMBERS = {"name", "result", "type", "global", "maxRepeat"}
 
@@ -114,6 +119,8 @@ def _value(folder: Path, given: Any) -> Any:
     content_type = str(given.get("content_type", "application/octet-stream"))
     if given.get("missing"):
         return ContainerValue(None, name, content_type, missing=True)
+    if "generated" in given:
+        return ContainerValue(GeneratedBlob(int(given["generated"]), int(given.get("seed", 0))), name, content_type)
     path = folder / given["file"]
     if not path.is_file():
         raise ValueError(f"no such file: {given['file']}")
@@ -211,6 +218,9 @@ def _written(
         return {"reference": value.reference}, 0
     if value.missing or value.blob is None:
         return {"missing": True, "name": value.name, "content_type": value.content_type}, 0
+    if isinstance(value.blob, GeneratedBlob):
+        made = {"generated": value.blob.size, "seed": value.blob.seed}
+        return {**made, "name": value.name, "content_type": value.content_type}, 0
     fresh = id(value.blob) not in names
     if fresh:
         suffix = PurePosixPath(value.name).suffix

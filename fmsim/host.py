@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import re
 import time
@@ -12,21 +11,22 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from fmsim import calls, mutations
-from fmsim.answer import Effects, Reply, Sent, Throttle, deliver, envelope, reason
+from fmsim import calls, control
+from fmsim.answer import Effects, Reply, Sent, Throttle, deliver, envelope
 from fmsim.api import Api, error_body
 from fmsim.calls import Call
 from fmsim.clock import Clock
 from fmsim.dataset import DataSet
 from fmsim.errors import HostError, HtmlUnauthorized
-from fmsim.faults import Plan, Rule, Tickets
+from fmsim.faults import Plan, Tickets
 from fmsim.ledger import Entry, Stats
 from fmsim.links import Link, Links
 from fmsim.meter import Meter
 from fmsim.sessions import Session, Sessions
 from fmsim.streaming import COOKIE, Mode, Step, Streaming, page
+from fmsim.strike import Struck, strike
 from fmsim.switches import Switches
-from fmsim.tables import Table, Tables
+from fmsim.tables import Tables
 from fmsim.wire import Connection, Request
 
 _NEEDS_JSON = frozenset({"log_in", "create", "edit", "find", "set_globals"})
@@ -85,13 +85,18 @@ class Host:
         self.streaming = Streaming(settings.streaming, self.switches, self.links, self.sessions, base, relative)
         self._throttle = Throttle(settings.bandwidth)
         self._requests = 0
+        self._down_until = float("-inf")
 
     # the way of a request
 
     async def handle(self, request: Request, connection: Connection) -> bool:
         """Answers one request; says whether the connection goes on."""
         if request.raw_path.startswith("/-/"):
-            return await self._control(request, connection)
+            plain, bare = Effects(), request.method == "HEAD"
+            reply = control.answer(self, request)
+            return await deliver(
+                connection, reply, plain, Throttle(None), Sent(), keep_alive=request.keep_alive, bare=bare
+            )
         if request.raw_path.startswith(("/Streaming_SSL/", "/Streaming/")):
             return await self._container(request, connection)
         call = calls.read(request)
@@ -125,6 +130,8 @@ class Host:
             link.body_asked = link.body_asked or with_cookie
         stats = self.stats
         stats.enter_download()
+        if self.switches.crash_parallel and stats.downloading > self.switches.crash_parallel:
+            self._down_until = self.clock.now() + self.switches.crash_seconds
         connection.interruptible = True
         try:
             await self._wait()
@@ -163,73 +170,21 @@ class Host:
         """Whose call it is, for the log; refusals come later."""
         return self.sessions.peek(call.name if call.action == "log_out" else request.bearer)
 
-    # faults
-
-    def _strike(
-        self, rules: list[Rule], entry: Entry, table: Table, session: Session | None
-    ) -> tuple[Reply | None, Effects, bool]:
-        """Does what the acting rules say. Returns an answer in place of the true one, effects on the way, and `stale`."""
-        reply, effects, stale = None, Effects(), False
-        for rule in rules:
-            do = rule.do
-            entry.faults.append(rule.index)
-            mutations.apply(table, do, self.settings.seed)
-            if do.get("drop_session") and session is not None:
-                self.sessions.end(session)
-            if do.get("drop_all_sessions"):
-                self.sessions.end_all()
-            stale = stale or bool(do.get("stale"))
-            if reply is None and ("status" in do or "code" in do):
-                reply = self._fault_reply(do)
-            if "delay" in do:
-                if do.get("where", "first_byte") == "body":
-                    effects.delay_in_body += float(do["delay"])
-                else:
-                    effects.delay += float(do["delay"])
-            if "reset_after" in do:
-                effects.reset_after = int(do["reset_after"])
-            if "truncate" in do:
-                effects.truncate = int(do["truncate"])
-            if "content_type" in do:
-                effects.content_type = do["content_type"]
-        self._forget_links()
-        return reply, effects, stale
-
-    def _fault_reply(self, do: dict[str, Any]) -> Reply:
-        if "code" in do:
-            error = HostError(int(do["code"]), do.get("message"), do.get("status"))
-            reply = self._error(error)
-        else:
-            status, body = int(do["status"]), do.get("body", "html")
-            match body:
-                case "html":
-                    reply = page(status, "Sign in" if status == 200 else reason(status))
-                case "json":
-                    reply = Reply(status, envelope({}, 0 if status == 200 else 1701))
-                case "empty" | "" | None:
-                    reply = Reply(status, b"", None)
-                case _:
-                    reply = Reply(status, str(body).encode(), "text/plain")
-        reply.headers += [(str(name), str(value)) for name, value in (do.get("headers") or {}).items()]
-        return reply
-
     # answers
 
     def _answer_call(self, call: Call, request: Request, entry: Entry, tickets: Tickets) -> tuple[Reply, Effects]:
-        effects = Effects()
-        try:
-            session = self._session_of(request, call)
+        struck = Struck()
+        if rules := self.plan.acting(tickets, self.clock.now()):
             layout = self.tables.layouts.get(call.layout)
             table = self.tables.of(layout) if layout else self.tables.first()
-            rules = self.plan.acting(tickets, self.clock.now()) if tickets else []
-            reply, effects, stale = self._strike(rules, entry, table, session) if rules else (None, effects, False)
-            if reply is None:
-                reply = self._true_answer(call, request, entry, stale)
+            struck = strike(self, rules, entry, table, self._session_of(request, call))
+        try:
+            reply = struck.reply or self._crash_page() or self._true_answer(call, request, entry, struck.stale)
         except HostError as error:
-            reply = self._error(error)
+            reply = self.error_reply(error)
         except HtmlUnauthorized:
             reply = page(401, "Unauthorized")
-        return reply, effects
+        return reply, struck.effects
 
     def _true_answer(self, call: Call, request: Request, entry: Entry, stale: bool) -> Reply:
         if call.action == "unknown":
@@ -274,7 +229,7 @@ class Host:
                 return Reply(body=envelope({}))
             raise
         self.sessions.end(session)
-        self._forget_links()
+        self.forget_links()
         self.stats.logouts += 1
         return Reply(body=envelope({}))
 
@@ -294,23 +249,28 @@ class Host:
     ) -> tuple[Reply, Effects]:
         now = self.clock.now()
         self._expire(link, now)
-        effects, reply = Effects(), None
+        struck = Struck()
         step = self.streaming.next_step(request, link, hop, now)
-        if tickets and link is not None:
-            final = step in (Step.BODY, Step.MISSING)
-            rules = self.plan.acting(tickets, now, hop=hop, final=final)
-            if rules:
-                reply, effects, stale = self._strike(rules, entry, link.table, link.session)
-                link.stale = link.stale or stale
-                step = self.streaming.next_step(request, link, hop, now)
+        final = step in (Step.BODY, Step.MISSING)
+        if rules := self.plan.acting(tickets, now, hop=hop, final=final):
+            table, session = (link.table, link.session) if link else (self.tables.first(), None)
+            struck = strike(self, rules, entry, table, session)
+            if link is not None:
+                link.stale = link.stale or struck.stale
+            step = self.streaming.next_step(request, link, hop, now)
+        reply = struck.reply or self._crash_page()
         if reply is None and request.method not in ("GET", "HEAD"):
             reply = page(405, "Method Not Allowed")
         if reply is None and step in (Step.BODY, Step.REDIRECT):
             try:
                 self.meter.check("container", now)
             except HostError as error:
-                reply = self._error(error)
-        return reply or self.streaming.answer(step, request, link, hop), effects
+                reply = self.error_reply(error)
+        return reply or self.streaming.answer(step, request, link, hop), struck.effects
+
+    def _crash_page(self) -> Reply | None:
+        """While the web layer is down nothing gets through (FILEMAKER.md 6.4)."""
+        return page(502, "Bad Gateway") if self.clock.now() < self._down_until else None
 
     def _expire(self, link: Link | None, now: float) -> None:
         """A link's session may have expired without anybody asking for it."""
@@ -318,13 +278,17 @@ class Host:
             try:
                 self.sessions.use(link.session.token, now, touch=False)
             except (HostError, HtmlUnauthorized):
-                self._forget_links()
+                self.forget_links()
 
-    def _forget_links(self) -> None:
+    def forget_links(self) -> None:
+        """Lets go of the links of sessions that ended."""
         while self.sessions.ended:
             self.links.forget(self.sessions.ended.pop())
 
-    def _error(self, error: HostError) -> Reply:
+    def error_reply(self, error: HostError) -> Reply:
+        """An error in FileMaker's JSON; FileMaker Cloud says 401 with a page (FILEMAKER.md 1.5)."""
+        if self.switches.cloud and error.code == 952:
+            return page(401, "Unauthorized")
         shuffled = (
             self.switches.shuffle_members and random.Random(f"{self.settings.seed} {self._requests}").random() < 0.5
         )
@@ -350,44 +314,6 @@ class Host:
 
     # what tests ask for
 
-    async def _control(self, request: Request, connection: Connection) -> bool:
-        """`/-/`: statistics, log, faults, reset. Not counted, not delayed; only from this machine."""
-        try:
-            reply = self._control_reply(request)
-        except ValueError as problem:
-            reply = Reply(400, json.dumps({"error": str(problem)}).encode())
-        return await deliver(
-            connection,
-            reply,
-            Effects(),
-            Throttle(None),
-            Sent(),
-            keep_alive=request.keep_alive,
-            bare=request.method == "HEAD",
-        )
-
-    def _control_reply(self, request: Request) -> Reply:
-        if not request.peer.startswith("127.") and request.peer not in ("::1", "::ffff:127.0.0.1"):
-            return Reply(403, b"{}")
-        match request.method, request.raw_path:
-            case "GET", "/-/stats":
-                return Reply(body=json.dumps(self.statistics()).encode(), content_type="application/json")
-            case "GET", "/-/log":
-                return Reply(body=self.stats.log_text().encode(), content_type="application/x-ndjson")
-            case "GET", "/-/fmdapi.log":
-                lines = [entry.fmdapi_line() + "\n" for entry in self.stats.entries if entry.kind != "container"]
-                return Reply(body="".join(lines).encode(), content_type="text/tab-separated-values")
-            case "PUT", "/-/faults":
-                rules = json.loads(request.body or b"[]")
-                if not isinstance(rules, list):
-                    raise ValueError("a fault plan is a JSON list")  # noqa: TRY004 -- input
-                self.set_faults(rules)
-                return Reply(body=b"{}")
-            case "POST", "/-/reset":
-                self.reset()
-                return Reply(body=b"{}")
-        return Reply(404, b"{}")
-
     def statistics(self) -> dict[str, Any]:
         """The object of `GET /-/stats`."""
         return self.stats.as_json(len(self.sessions.open_now(self.clock.now())))
@@ -406,8 +332,9 @@ class Host:
         self.plan.reset()
         self.tables.reset()
         self.sessions.end_all()
-        self._forget_links()
+        self.forget_links()
         self.meter.reset()
+        self._down_until = float("-inf")
 
 
 def _version(text: str) -> tuple[int, int]:

@@ -96,6 +96,10 @@ class Switches:
     )
     chunked: bool = _switch(False, "U", "bodies come chunked, without Content-Length")
     content_disposition: bool = _switch(False, "U", "the body's head names the file")
+    crash_parallel: int = _switch(
+        0, "U", "more downloads at once than this bring the web layer down: 502 for everything; 0: none do"
+    )
+    crash_seconds: float = _switch(90.0, "U", "how long such a crash lasts")
     etag: bool = _switch(False, "U", "the body's head has an ETag")
     head_burns: bool = _switch(True, "U", "HEAD uses a link up as GET does")
 

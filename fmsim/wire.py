@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote
 
 MAX_HEAD = 64 * 1024
 MAX_BODY = 512 * 1024 * 1024
+PATIENCE = 5.0  #: seconds without progress before a reset throws away what is still on its way
 
 
 class BadRequest(Exception):
@@ -252,16 +253,23 @@ class Connection(asyncio.Protocol):
             self._flushed = None
             sent(left)
 
-    async def reset(self) -> None:
-        """Sends RST once everything written so far has reached the other side."""
+    async def reset(self) -> int:
+        """Sends RST once everything written so far has reached the other side.
+
+        Returns:
+            How many bytes of it never did: somebody who reads nothing for seconds is not waited for.
+        """
         raw = self.transport.get_extra_info("socket")
-        for _ in range(500):
-            if not _unacknowledged(raw):
-                break
-            await asyncio.sleep(0.001)
+        left, pause, still = _unacknowledged(raw), 0.001, 0.0
+        while left and still < PATIENCE:
+            await asyncio.sleep(pause)
+            before, left = left, _unacknowledged(raw)
+            still = still + pause if left == before else 0.0
+            pause = min(0.02, pause * 1.5)
         with contextlib.suppress(OSError):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii" if _POSIX else "hh", 1, 0))
         self.transport.abort()
+        return left
 
     def close(self) -> None:
         """Ends the connection in good order after what was written."""

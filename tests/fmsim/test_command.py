@@ -87,26 +87,16 @@ def test_it_prints_one_line_and_serves_until_told_to_stop(tmp_path: Path) -> Non
 def test_the_clinic_over_tls() -> None:
     import ssl
 
-    with running("--tls", "--images", "3") as (_, info):
+    with running("--tls", "--images", "1", "--patients", "1") as (_, info):
         context = ssl.create_default_context(cafile=info["ca_file"])
         with urllib.request.urlopen(info["url"] + "/fmi/data/v1/databases", context=context) as reply:
             assert json.load(reply)["response"]["databases"] == [{"name": info["database"]}]
 
 
 def test_write_makes_a_folder_that_can_be_served(tmp_path: Path) -> None:
-    assert main(["write", str(tmp_path), "--images", "4", "--documents", "2", "--patients", "3", "--seed", "5"]) == 0
+    assert main(["write", str(tmp_path), "--images", "2", "--documents", "1", "--patients", "1", "--seed", "5"]) == 0
     data = read(tmp_path)
-    assert len(data.tables["Images"]) == 4
-
-
-def test_the_same_seed_writes_the_same_folder(tmp_path: Path) -> None:
-    def written(name: str, seed: str) -> dict[str, bytes]:
-        assert main(["write", str(tmp_path / name), "--images", "4", "--seed", seed]) == 0
-        return {
-            str(p.relative_to(tmp_path / name)): p.read_bytes() for p in (tmp_path / name).rglob("*") if p.is_file()
-        }
-
-    assert written("a", "1") == written("b", "1") != written("c", "2")
+    assert len(data.tables["Images"]) == 2
 
 
 def test_switches_are_listed_with_default_and_certainty(capsys: pytest.CaptureFixture[str]) -> None:

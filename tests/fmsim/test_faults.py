@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fmsim import Simulator
+from fmsim import ContainerValue, GeneratedBlob, Simulator
 from tests.fmsim.sample import Answer, Client, data_set, jpeg, logged_in, raw_get
 
 
@@ -310,3 +311,44 @@ def test_a_client_that_hangs_up_early_is_no_longer_a_download() -> None:
             sim.stats()
         assert sim.stats()["peak_concurrency"] == 1
         assert sim.stats()["statuses"].get("200") == 2
+
+
+def test_hop_1_rules_also_strike_links_that_nobody_knows() -> None:
+    with (
+        Simulator(data_set(), faults=[{"on": "container", "hop": 1, "do": {"status": 502}}]) as sim,
+        Client(sim) as client,
+    ):
+        assert client.ask("GET", "/Streaming_SSL/MainDB/ABC.jpg?RCType=x").status == 502
+
+
+def test_too_many_downloads_at_once_bring_the_web_layer_down_for_a_while() -> None:
+    switches = {"crash_parallel": 2, "crash_seconds": 60}
+    with Simulator(data_set(), streaming="open", switches=switches) as sim, logged_in(sim) as client:
+        link = client.link()
+        sim.set_faults([{"on": "container", "nth": {"to": 2}, "do": {"delay": 60}}])
+        sockets = [socket.create_connection(("127.0.0.1", sim.port)) for _ in range(2)]
+        for sock in sockets:
+            sock.sendall(f"GET {link} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        while sim.stats()["requests"]["container"] < 2:
+            pass
+        assert client.records().status == 200
+        assert client.fetch(link).status == 502
+        assert client.records().status == 502
+        for sock in sockets:
+            sock.close()
+        sim.advance(61)
+        assert client.fetch(link).status == 200
+
+
+def test_a_reset_waits_for_a_slow_reader() -> None:
+    data = data_set(1)
+    data.tables["Photos"][0].values["photo"] = ContainerValue(GeneratedBlob(6_000_000, 3), "big.jpg", "image/jpeg")
+    with Simulator(data, streaming="open", faults=container(reset_after=5_000_000)) as sim, logged_in(sim) as client:
+        with socket.create_connection(("127.0.0.1", sim.port)) as sock:
+            sock.sendall(f"GET {client.link()} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            time.sleep(0.6)  # longer than any fixed wait that a careless host would grant
+            received = bytearray()
+            with contextlib.suppress(ConnectionResetError):
+                while block := sock.recv(65536):
+                    received += block
+        assert len(received.partition(b"\r\n\r\n")[2]) == sim.stats()["bytes"]["container"] == 5_000_000

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fmsim import BytesBlob, ContainerValue, FileBlob, Simulator
+from fmsim import BytesBlob, ContainerValue, FileBlob, GeneratedBlob, Simulator
 from fmsim.folder import BadDataSet, read, write
 from tests.fmsim.sample import BIG, EXACT, data_set, jpeg, logged_in
 
@@ -114,3 +114,17 @@ def test_no_folder_at_all(tmp_path: Path) -> None:
     (tmp_path / "dataset.json").write_text("{")
     with pytest.raises(BadDataSet, match="not JSON"):
         read(tmp_path)
+
+
+def test_generated_files_need_no_disk(tmp_path: Path) -> None:
+    data = data_set(1)
+    size = 3 * (1 << 20) + 17
+    blob = GeneratedBlob(size, 7)
+    whole = b"".join(blob.chunks())
+    assert (len(whole), len({whole[n : n + (1 << 20)] for n in range(0, size, 1 << 20)})) == (size, 4)
+    for start in (1, 1 << 20, (1 << 20) + 5, size - 1, size):
+        assert b"".join(blob.chunks(start)) == whole[start:]
+    data.tables["Photos"][0].values["photo"] = ContainerValue(blob, "big.jpg", "image/jpeg")
+    assert write(data, tmp_path) == 0
+    with Simulator(tmp_path) as sim, logged_in(sim) as client:
+        assert client.fetch(client.link()).body == whole
