@@ -37,7 +37,8 @@ from unlade.ledger.allowance import Allowance
 from unlade.ledger.books import Books
 from unlade.ledger.catchup import catch_up
 from unlade.ledger.lock import source_lock
-from unlade.ledger.models import Host
+from unlade.ledger.models import Host, Run
+from unlade.ledger.permits import SharedPermits
 from unlade.options import RunOptions
 from unlade.owners import OwnerFinder
 from unlade.rigging import Rigging, utc_now
@@ -87,6 +88,7 @@ def run_import(
             uploaded_by=rig.settings.text("UNLADE_UPLOADED_BY"),
         )
         line.allowance.run = books.run
+        permits = line.shared_permits(books.run)
         decoders = stack.enter_context(rig.decoders())
         nap = sleeper(line.governor)
         ship = Ship(importer, line.source, store, spool, decoders, line.toll, rig.clock, nap)
@@ -101,6 +103,7 @@ def run_import(
             clock=rig.clock,
             prepare=lambda: prepare(importer, books, store, rig),
             mark=mark,
+            share_permits=lambda: permits.refresh(lambda: line.governor.permits_in_use),
         )
         if on_start is not None:
             on_start(voyage)
@@ -138,6 +141,8 @@ class _Line:
 
     def __init__(self, importer: ContainerImport, rig: Rigging, options: RunOptions) -> None:
         config, host = rig.filemaker_config(), rig.host()
+        self._rig, self._options, self.host = rig, options, host
+        self._permits: SharedPermits | None = None
         self.bridge = Bridge()
         self.allowance = Allowance(host, rig.limits(options.max_bytes), run=None, clock=rig.clock, others=rig.others())
         self.toll = LedgerToll(self.bridge, self.allowance)
@@ -146,6 +151,7 @@ class _Line:
             BreakerState.from_json(host.breaker),
             clock=rig.clock,
             on_change=lambda state: self.bridge.post(lambda: save_breaker(host, state)),
+            permits=self,
         )
         self.source = DataApiSource(
             config,
@@ -160,6 +166,19 @@ class _Line:
             sleep=sleeper(self.governor),
         )
         self.governor.probe = self.source.ping
+
+    def shared_permits(self, run: Run) -> SharedPermits:
+        """From now on the permits are shared with other runs on this host."""
+        with transaction.atomic():
+            run.host = self.host
+            run.save(update_fields=["host"])
+            self._permits = SharedPermits(run, self.host, self._options.concurrency, self._rig.clock)
+            self._permits.refresh(lambda: 0)
+        return self._permits
+
+    def share(self, most: int) -> int:
+        """See `governor.PermitSource`: all of them while no run is open."""
+        return self._permits.share(most) if self._permits else most
 
     def hang_up(self) -> None:
         """Book what was still on its way to the books."""

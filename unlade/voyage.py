@@ -260,9 +260,11 @@ class Voyage:
         clock: Callable[[], datetime],
         prepare: Callable[[], None],
         mark: Callable[[SourceRecord], str] | None = None,
+        share_permits: Callable[[], None] = lambda: None,
     ) -> None:
         self.books, self.ship, self.gate, self.bridge, self.toll = books, ship, gate, bridge, toll
         self.options, self.reporter, self.clock, self._prepare, self._mark = options, reporter, clock, prepare, mark
+        self._share_permits = share_permits
         self.interrupted = False
         self._agenda: Agenda | None = None
         self._crew: Crew | None = None
@@ -591,6 +593,7 @@ class Voyage:
             in_hand=len(self._in_hand),
         )
         with transaction.atomic():
+            self._share_permits()
             self.books.beat(self.clock(), **self.counters())
 
     def counters(self) -> dict[str, int]:

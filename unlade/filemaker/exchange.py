@@ -10,8 +10,16 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from unlade.cargo import Wire
-from unlade.errors import ConnectionBroken, ProtocolError, Transient, Truncated
-from unlade.filemaker.errors import Reply, hardship, parse_reply
+from unlade.errors import (
+    AllowanceSpent,
+    ConnectionBroken,
+    ProtocolError,
+    SignInRefused,
+    Transient,
+    Truncated,
+    UnladeError,
+)
+from unlade.filemaker.errors import Reply, hardship, parse_reply, refusal
 from unlade.filemaker.transport import Answer, Transport
 from unlade.source import Booking, Gate, RequestKind, Toll
 
@@ -45,7 +53,8 @@ class Exchange:
 
         A `booking` that the caller made (for at least `expected` + `HEAD` bytes) is used and settled here.
 
-        Raises `HostTrouble`, `OwnNetworkDown`, `NotNow`, `Interrupted`, `SourceError`.
+        Raises `HostTrouble`, `OwnNetworkDown`, `NotNow`, `Interrupted`, `SourceError`, and for a refused sign-in
+        `SignInRefused`.
         """
         expected += HEAD
         booking = booking or self.toll.reserve(kind, expected)
@@ -61,11 +70,19 @@ class Exchange:
                     reply = read_reply(answer, booking, expected)
                 finally:
                     came = answer.meter.owed
-                if trouble := hardship(reply, self.clock()):
+                if trouble := hardship(reply, self.clock()) or _for_the_gate(reply, kind):
                     raise trouble
                 return reply
         finally:
             booking.settle(came)
+
+
+def _for_the_gate(reply: Reply, kind: RequestKind) -> UnladeError | None:
+    """A refusal that every process must know of: the gate remembers a spent allowance and a wrong password."""
+    if reply.ok or reply.code is None:
+        return None
+    error = refusal(reply, "Signing in" if kind == "login" else "The request", signing_in=kind == "login")
+    return error if isinstance(error, (AllowanceSpent, SignInRefused)) else None
 
 
 def read_reply(answer: Answer, booking: Booking, reserved: int) -> Reply:

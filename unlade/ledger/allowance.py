@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from django.db.models import Sum
+from django.db.models import F, Sum
 
 from unlade.cargo import Wire
 from unlade.governor import budget as rules
 from unlade.ledger.models import Host, Run, TransferUsage
 from unlade.source import RequestKind
 
-#: How long the sums of other processes may be out of date when nobody refuses; a refusal always looks again.
+#: How long what other processes settled may go unseen; what they book is seen at once.
 _FRESH = timedelta(seconds=20)
 
 
@@ -49,7 +49,8 @@ class Allowance:
         self._clock = clock
         self._others = {limit.name: others for limit in limits if limit.name == "year"}
         self._budget = rules.opened(self._limits, clock())
-        self._refreshed: datetime | None = None
+        self._refreshed = datetime.min.replace(tzinfo=UTC)
+        self._booked = -1
         self._open: dict[int, int] = {}
 
     def budget(self) -> rules.Budget:
@@ -92,7 +93,7 @@ class Allowance:
         self._open.pop(ticket.pk, None)
 
     def _check(self, ticket: str, wanted: int) -> None:
-        if self._refreshed is None or self._clock() - self._refreshed > _FRESH:
+        if self._others_booked() or self._clock() - self._refreshed > _FRESH:
             self._refresh()
         _, verdict = rules.reserve(self._budget, ticket, Wire(api=wanted), self._clock())
         if not verdict.ok:
@@ -100,6 +101,16 @@ class Allowance:
             _, verdict = rules.reserve(self._budget, ticket, Wire(api=wanted), self._clock())
         if not verdict.ok:
             raise verdict.error()
+
+    def _others_booked(self) -> bool:
+        """Whether another process booked since we last looked. Holds the host's row until the commit.
+
+        So bookings of all processes follow one another, and each is made in sight of all before it.
+        """
+        Host.objects.filter(pk=self._host.pk).update(booked=F("booked") + 1)
+        booked = Host.objects.values_list("booked", flat=True).get(pk=self._host.pk)
+        expected, self._booked = self._booked + 1, booked
+        return booked != expected
 
     def _refresh(self) -> None:
         """Derive the budget from the rows again: other processes book too."""

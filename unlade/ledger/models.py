@@ -17,10 +17,9 @@ class Host(models.Model):
 
     key = models.CharField(max_length=255, unique=True, help_text="address and database")
     breaker = models.JSONField(default=dict, blank=True)
+    booked = models.PositiveBigIntegerField(default=0, help_text="grows with every booking, by whichever process")
     retry_at = models.DateTimeField(null=True, blank=True)
     resting_because = models.CharField(max_length=200, blank=True)
-    refused_hash = models.CharField(max_length=128, blank=True, help_text="salted hash of the sign-in that was refused")
-    refused_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:
@@ -49,7 +48,11 @@ class Run(models.Model):
     """One run of one import; `number` counts up within its source and is never used twice."""
 
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="runs")
+    host = models.ForeignKey(Host, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs")
     number = models.PositiveIntegerField()
+    permits = models.PositiveSmallIntegerField(
+        default=0, help_text="downloads at once that it may have on the host now"
+    )
     road = models.CharField(max_length=10, default="api")
     started_at = models.DateTimeField()
     heartbeat_at = models.DateTimeField()
@@ -145,9 +148,7 @@ class Item(models.Model):
             models.Index(fields=["source", "identity_key"], name="unlade_item_identity"),
             models.Index(fields=["source", "owner_key"], name="unlade_item_owner"),
             models.Index(fields=["source", "position"], name="unlade_item_position"),
-            models.Index(
-                fields=["source"], name="unlade_item_in_hand", condition=models.Q(in_hand__isnull=False)
-            ),
+            models.Index(fields=["source"], name="unlade_item_in_hand", condition=models.Q(in_hand__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -158,15 +158,11 @@ def breaker_figures(host: Host | None) -> BreakerFigures:
         state = BreakerState.from_json(host.breaker or {})
     except (ValueError, TypeError):
         return BreakerFigures(phase="open", retry_at=host.retry_at, detail="its remembered state cannot be read")
-    phase, cause = state.phase, state.cause
-    if host.refused_hash and phase == "closed":
-        phase, cause = "open", "sign_in"
-    elif host.retry_at and phase == "closed":
-        phase = "open"
+    phase = "open" if host.retry_at and state.phase == "closed" else state.phase
     return BreakerFigures(
         phase=phase,
-        cause=cause,
-        opened_at=state.opened_at or host.refused_at,
+        cause=state.cause,
+        opened_at=state.opened_at,
         retry_at=state.retry_at or host.retry_at,
         detail=state.detail or host.resting_because,
     )
