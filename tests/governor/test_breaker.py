@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -153,6 +154,13 @@ def test_good_downloads_take_the_level_down_step_by_step() -> None:
     assert state.level == 1
     assert bad(state, NOW + HOUR, times=3).level == 2
     assert well(state, times=RULES.forgive_after).level == 0
+
+
+def test_good_downloads_must_come_in_a_row_to_be_forgiven() -> None:
+    state = replace(BreakerState(), level=2)
+    state = well(bad(well(state, times=RULES.forgive_after - 1)), times=RULES.forgive_after - 1)
+    assert state.level == 2
+    assert well(state).level == 1
 
 
 def test_a_day_without_trouble_forgets_the_level() -> None:

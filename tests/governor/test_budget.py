@@ -262,6 +262,16 @@ def test_a_clock_set_back_past_the_opening_is_noticed() -> None:
     assert budget.knows(NOW - timedelta(minutes=30)) and not budget.knows(NOW - timedelta(minutes=31))
 
 
+def test_a_clock_set_back_past_all_that_is_remembered_loses_nothing() -> None:
+    budget = opened([Limit("hour", 10 * MB, HOUR)], NOW)
+    later = [NOW + timedelta(hours=hours) for hours in range(8, 13)]
+    for moment in later:
+        budget = spend(budget, Wire(api=MB), moment)
+    budget = spend(budget, Wire(api=MB), NOW)
+    assert budget.headroom(NOW)[0].used >= 5 * MB
+    assert all(budget.headroom(moment)[0].used >= MB for moment in later)
+
+
 def test_what_is_booked_ahead_counts_now_and_then() -> None:
     ahead = NOW + timedelta(hours=3)
     budget = opened(

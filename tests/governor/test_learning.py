@@ -131,8 +131,8 @@ def test_quiet_hours_hold_by_local_clocks(text: str, moment: str, until: str | N
     st.integers(0, 59),
     st.integers(0, 23),
     st.integers(0, 59),
-    st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),
-)  # noqa: DTZ001
+    st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+)
 def test_quiet_always_ends(h1: int, m1: int, h2: int, m2: int, now: datetime) -> None:
     if (h1, m1) == (h2, m2):
         return

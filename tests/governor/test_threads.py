@@ -137,29 +137,51 @@ def test_a_signal_that_interrupts_a_holder_of_the_lock_can_stop_it() -> None:
 
 
 def test_only_one_thread_tries_a_host_that_rested() -> None:
-    gate = Governor(settings_for(pace="off", concurrency=8, cool_downs=[timedelta(0)]))
-    lock, inside, worst, probes = threading.Lock(), 0, 0, 0
+    """The probe, and then each request of the trial, holds on until all the others wait in line."""
+    lock, line_grew = threading.Lock(), threading.Condition()
+    in_line: set[int] = set()
+    inside, worst, probes, left = 0, 0, 0, 8
+
+    def wait(condition: threading.Condition, seconds: float) -> None:
+        with line_grew:
+            in_line.add(threading.get_ident())
+            line_grew.notify_all()
+        condition.wait(seconds)
+
+    def all_others_wait() -> None:
+        with line_grew:
+            in_line.clear()
+            line_grew.wait_for(lambda: len(in_line) >= left - 1, timeout=5)
+
+    gate = Governor(settings_for(pace="off", concurrency=8, cool_downs=[timedelta(0)]), wait=wait)
 
     def probe() -> None:
         nonlocal probes
-        with gate.passage("probe"):
+        with lock:
             probes += 1
+        all_others_wait()
+        with gate.passage("probe"):
+            pass
 
     gate.probe = probe
     for _ in range(3):
         with pytest.raises(GatewayError), gate.passage("container"):
             raise GatewayError()
 
-    def job() -> None:
-        nonlocal inside, worst
-        with gate.passage("container"):
-            trial = gate.on_trial
-            with lock:
-                inside += 1
-                worst = max(worst, inside if trial else 0)
-            with lock:
-                inside -= 1
+    def job(kind: RequestKind) -> Callable[[], None]:
+        def ask() -> None:
+            nonlocal inside, worst, left
+            with gate.passage(kind):
+                with lock:
+                    inside += 1
+                if gate.on_trial:
+                    all_others_wait()
+                    worst = max(worst, inside)
+                with lock:
+                    inside, left = inside - 1, left - 1
 
-    run_threads(*[job] * 8)
+        return ask
+
+    run_threads(*[job("container"), job("api")] * 4)
     assert probes == 1 and worst == 1
     assert gate.state.phase == "closed"

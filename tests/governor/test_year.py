@@ -6,6 +6,7 @@ import json
 import random
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -47,6 +48,10 @@ class World:
     def wait(self, _condition: threading.Condition, seconds: float) -> None:
         self.seconds += seconds
 
+    def sleep_until(self, refusal: NotNow) -> None:
+        assert refusal.retry_at is not None
+        self.seconds += max(0.0, (refusal.retry_at - self.wall()).total_seconds())
+
     def answer(self, gate: Governor, *, download: bool) -> None:
         self.seconds += 0.5 if download else 0.1
         if download and self.since >= self.stamina:
@@ -70,6 +75,12 @@ def gate_over(world: World, pace: str, state: BreakerState, cool_downs: list[tim
     return gate
 
 
+def download_for_ever(world: World, gate: Governor) -> None:
+    while True:
+        with suppress(GatewayError), gate.passage("container"):
+            world.answer(gate, download=True)
+
+
 @pytest.mark.parametrize("pace", ["gentle", "off"])
 def test_a_host_that_breaks_down_after_every_sixty_downloads_gives_everything(pace: str) -> None:
     world, state, left = World(stamina=60, down=90), BreakerState(), 2000
@@ -84,8 +95,7 @@ def test_a_host_that_breaks_down_after_every_sixty_downloads_gives_everything(pa
                     continue
                 left -= 1
         except NotNow as resting:
-            assert resting.retry_at is not None
-            world.seconds += max(0.0, (resting.retry_at - world.wall()).total_seconds())
+            world.sleep_until(resting)
         state = BreakerState.from_json(json.loads(json.dumps(gate.state.to_json())))
     breakdowns = 2000 // 60
     # While closed (an even share of breakdowns): the threshold. Afterwards one bad answer a cool-down.
@@ -99,15 +109,9 @@ def test_once_it_rests_one_request_a_cool_down_meets_a_dead_host() -> None:
     for _ in range(12):
         gate = gate_over(world, "gentle", state)
         with pytest.raises(NotNow) as caught:
-            while True:
-                try:
-                    with gate.passage("container"):
-                        world.answer(gate, download=True)
-                except GatewayError:
-                    pass
-        assert caught.value.retry_at is not None
+            download_for_ever(world, gate)
         opened_at.append(world.seconds)
-        world.seconds += max(0.0, (caught.value.retry_at - world.wall()).total_seconds())
+        world.sleep_until(caught.value)
         state = gate.state
     assert world.bad_at == [0, 0, 0, *range(1, 12)]
     assert opened_at[-1] - opened_at[-2] >= 24 * 3600
@@ -179,8 +183,7 @@ def test_everything_arrives_under_every_limit_through_faults_kills_and_clock_cha
                 if rng.random() < 0.02:
                     world.shift += timedelta(hours=rng.choice([1, 30]))
         except NotNow as later:
-            assert later.retry_at is not None
-            world.seconds += max(0.0, (later.retry_at - world.wall()).total_seconds())
+            world.sleep_until(later)
         state = BreakerState.from_json(gate.state.to_json())
     assert world.downloads == len(sizes)
     for limit in chosen:
