@@ -11,71 +11,28 @@ One folder per source; whoever holds the source's lock owns it. `Spool` is safe 
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
-
-import psutil
 
 from unlade.cargo import Parcel, Wire
 from unlade.errors import StoreBusy, StoreError, StoreRefused
 from unlade.keys import encode_segment
+from unlade.marks import BODY, MARK, NEW, Leftover, Mark, body_name, boot, check, parcel_of, read_mark, save_mark
+from unlade.media.digest import Digest
 from unlade.store import disk
 
+__all__ = ["Leftover", "Mark", "Spool", "SpoolFull", "SpoolWriter"]
+
 _CHUNK = 1024 * 1024
-_NOTHING = Wire()
-_BODY, _MARK, _NEW = ".body", ".mark", ".new"
 
 
 class SpoolFull(StoreBusy):
     """The spool holds as much as it may; store what is there first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """What is known of one download. Hashes are there when it is complete.
-
-    `size` bytes were handed to the system, `flushed` of them are on the medium: after a power cut (another `boot`)
-    only those are believed.
-    `booking` is the caller's own word for the reservation, `content_length` what the host announced. `wire` is what
-    is known to have come over the wire, broken tries included.
-    """
-
-    source: str
-    item_key: str
-    field: str
-    record_id: str = ""
-    mod_id: str = ""
-    booking: str = ""
-    content_type: str | None = None
-    content_length: int | None = None
-    name: str | None = None
-    wire: Wire = _NOTHING
-    size: int = 0
-    flushed: int = 0
-    boot: int = 0
-    sha256: str = ""
-    md5: str = ""
-    complete: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Leftover:
-    """What a run left behind: a `parcel` that is complete, or None and a mark that tells what its bytes cost.
-
-    `resumable` bytes of a broken download are intact, 0 when it must start anew.
-    """
-
-    mark: Mark
-    path: Path
-    parcel: Parcel | None = None
-    resumable: int = 0
 
 
 class Spool:
@@ -93,7 +50,7 @@ class Spool:
         with _disk(folder):
             disk.make_private_folder(folder)
             folder.chmod(0o700)
-            for body in folder.glob(f"*/*{_BODY}"):
+            for body in folder.glob(f"*/*{BODY}"):
                 self._sizes[body] = body.stat().st_size
 
     @property
@@ -125,7 +82,7 @@ class Spool:
         Raises `SpoolFull` when there is no room now, `StoreRefused` when the disk is full.
         """
         folder = self._source_folder(source)
-        body = folder / (_name(item_key, field) + _BODY)
+        body = folder / (body_name(item_key, field) + BODY)
         with self._lock:
             if body in self._open:
                 raise StoreError(f"Record {record_id or item_key}, {field} is being fetched already.")
@@ -153,19 +110,19 @@ class Spool:
         """
         folder = self._source_folder(source)
         with _disk(self.folder):
-            for path in sorted(folder.glob(f"*{_MARK}")):
-                body = path.with_suffix(_BODY)
+            for path in sorted(folder.glob(f"*{MARK}")):
+                body = path.with_suffix(BODY)
                 with self._lock:
                     if body in self._open:
                         continue
-                mark = _read_mark(path)
+                mark = read_mark(path)
                 if mark is not None:
-                    yield _check(mark, body)
+                    yield check(mark, body)
 
     def discard(self, left: Parcel | Leftover) -> None:
         """Forget a parcel that is stored and recorded, or a leftover that is settled. May be called twice."""
         with _disk(self.folder):
-            left.path.with_suffix(_MARK).unlink(missing_ok=True)
+            left.path.with_suffix(MARK).unlink(missing_ok=True)
             left.path.unlink(missing_ok=True)
         with self._lock:
             self._sizes.pop(left.path, None)
@@ -175,11 +132,11 @@ class Spool:
         folder, gone = self._source_folder(source), 0
         with _disk(self.folder):
             for path in sorted(folder.glob("*")):
-                body = path.with_suffix(_BODY)
+                body = path.with_suffix(BODY)
                 with self._lock:
                     if body in self._open:
                         continue
-                if path.suffix == _NEW or _read_mark(path.with_suffix(_MARK)) is None:
+                if path.suffix == NEW or read_mark(path.with_suffix(MARK)) is None:
                     path.unlink(missing_ok=True)
                     gone += 1
                     with self._lock:
@@ -208,12 +165,11 @@ class SpoolWriter:
     def __init__(self, spool: Spool, body: Path, mark: Mark, resume_at: int) -> None:
         self._spool = spool
         self._body = body
-        self._sha256 = hashlib.sha256()
-        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._digest = Digest()
         self._ended = False
         self.size = 0
         self._file = self._open_at(resume_at)
-        self.mark = replace(mark, size=self.size, boot=_boot())
+        self.mark = replace(mark, size=self.size, boot=boot())
         self._save(durable=False)
 
     def __enter__(self) -> SpoolWriter:
@@ -226,8 +182,7 @@ class SpoolWriter:
         """Append `chunk`. Raises `StoreRefused` when the disk is full."""
         with _disk(self._spool.folder):
             self._file.write(chunk)
-        self._sha256.update(chunk)
-        self._md5.update(chunk)
+        self._digest.update(chunk)
         self.size += len(chunk)
         self._spool._grown(self._body, self.size)
 
@@ -248,8 +203,7 @@ class SpoolWriter:
 
     def restart(self) -> None:
         """Throw away the bytes so far, because the host sends the file from its beginning; the wire bytes stay."""
-        self._sha256 = hashlib.sha256()
-        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._digest = Digest()
         self.size = 0
         with _disk(self._spool.folder):
             self.mark = replace(self.mark, size=0, flushed=0)
@@ -259,7 +213,7 @@ class SpoolWriter:
 
     def finish(self, *, content_type: str | None, name: str | None, wire: Wire) -> Parcel:
         """The file is whole: flush it, then say so in the mark. On return both survive a power cut."""
-        sha256, md5 = self._sha256.hexdigest(), self._md5.hexdigest()
+        sha256, md5 = self._digest.sha256, self._digest.md5
         with _disk(self._spool.folder):
             self._file.flush()
             disk.fsync_file(self._file.fileno())
@@ -271,7 +225,7 @@ class SpoolWriter:
             self._save(durable=True)
         self._ended = True
         self._spool._let_go(self._body, self.size or 1)
-        return _parcel(self.mark, self._body)
+        return parcel_of(self.mark, self._body)
 
     def abandon(self, *, keep_partial: bool) -> Leftover | None:
         """The download broke off. `keep_partial` leaves bytes and mark for `begin(resume=...)` and for settling.
@@ -292,7 +246,7 @@ class SpoolWriter:
             finally:
                 self._file.close()
                 if not keep_partial:
-                    self._body.with_suffix(_MARK).unlink(missing_ok=True)
+                    self._body.with_suffix(MARK).unlink(missing_ok=True)
                     self._body.unlink(missing_ok=True)
                 self._spool._let_go(self._body, self.size if keep_partial else 0)
         return left
@@ -304,68 +258,17 @@ class SpoolWriter:
                 chunk = file.read(min(_CHUNK, resume_at - self.size))
                 if not chunk:
                     break
-                self._sha256.update(chunk)
-                self._md5.update(chunk)
+                self._digest.update(chunk)
                 self.size += len(chunk)
             file.truncate(self.size)
             file.seek(self.size)
             return file
-        self._body.with_suffix(_MARK).unlink(missing_ok=True)
+        self._body.with_suffix(MARK).unlink(missing_ok=True)
         self._body.unlink(missing_ok=True)
         return os.fdopen(disk.create_private(self._body), "wb")
 
     def _save(self, *, durable: bool) -> None:
-        """Replace the mark in one step."""
-        new = self._body.with_suffix(_NEW)
-        new.unlink(missing_ok=True)
-        disk.write_new(new, json.dumps(asdict(self.mark)).encode("ascii"), durable=durable)
-        new.replace(self._body.with_suffix(_MARK))
-        if durable:
-            disk.fsync_folder(self._body.parent)
-
-
-def _check(mark: Mark, body: Path) -> Leftover:
-    """Compare a mark with its file."""
-    try:
-        size = body.stat().st_size
-    except FileNotFoundError:
-        return Leftover(replace(mark, complete=False), body)
-    if mark.complete and size == mark.size and _sha256(body) == mark.sha256:
-        return Leftover(mark, body, _parcel(mark, body))
-    intact = mark.size if mark.boot == _boot() else mark.flushed
-    resumable = intact if not mark.complete and intact <= size else 0
-    return Leftover(replace(mark, complete=False), body, resumable=resumable)
-
-
-def _parcel(mark: Mark, body: Path) -> Parcel:
-    return Parcel(
-        path=body, field=mark.field, size=mark.size, sha256=mark.sha256, md5=mark.md5,
-        wire=mark.wire, content_type=mark.content_type, name=mark.name,
-    )  # fmt: skip
-
-
-def _read_mark(path: Path) -> Mark | None:
-    try:
-        body = json.loads(path.read_bytes())
-        return Mark(**{**body, "wire": Wire(**body["wire"])})
-    except (FileNotFoundError, ValueError, TypeError, KeyError):
-        return None
-
-
-def _name(item_key: str, field: str) -> str:
-    """A readable start, and a hash that tells items and fields apart."""
-    digest = hashlib.sha256(f"{item_key}\0{field}".encode("utf-8", "surrogatepass")).hexdigest()[:20]
-    return f"{encode_segment(item_key, 60).replace('.', '_')}-{digest}"
-
-
-def _boot() -> int:
-    """Changes when the machine starts anew; a wrong clock may change it too, which only costs a download."""
-    return int(psutil.boot_time())
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        save_mark(self.mark, self._body, durable=durable)
 
 
 @contextmanager

@@ -183,3 +183,12 @@ def test_the_least_policy_covers_the_prefix_and_removes_only_probes() -> None:
     assert policy["Statement"][0]["Condition"] == {"StringLike": {"s3:prefix": ["fm/images", "fm/images/*"]}}
     with pytest.raises(SettingsError):
         iam_policy("file:///x")
+
+
+@pytest.mark.parametrize("url", ["az://container/x"])
+def test_other_providers_name_their_own_variables(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_CONNECTION_STRING"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(SettingsError) as caught:
+        open_store(url, environ={})
+    assert "AZURE_STORAGE_ACCOUNT_NAME" in caught.value.remedy

@@ -28,6 +28,8 @@ RETRIES: RetryConfig = {
     "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=5), "base": 2},
 }
 
+CLIENT: ClientConfig = {"connect_timeout": "10s", "timeout": "300s", "user_agent": "unlade"}
+
 
 @dataclass(frozen=True, slots=True)
 class S3Settings:
@@ -74,7 +76,7 @@ def s3_builder(url: str, environ: Mapping[str, str]) -> tuple[Callable[[str, boo
     without, and its place."""
     parts = urlsplit(url)
     settings = s3_settings(environ)
-    client: ClientConfig = {"connect_timeout": "10s", "timeout": "300s", "user_agent": "unlade"}
+    client = CLIENT.copy()
     if settings.endpoint.startswith("http://"):
         client["allow_http"] = True
     if settings.ca:

@@ -50,7 +50,8 @@ def open_store(
         build, place = s3_builder(url, environ)
         return RemoteStore(build, place, encryption=encryption)
     if parts.scheme in ("gs", "az"):
-        return RemoteStore(_other_builder(parts.scheme, url), Place(url, parts.netloc), scheme=parts.scheme)
+        place = Place(url, parts.netloc, scheme=parts.scheme)
+        return RemoteStore(_other_builder(place), place, scheme=parts.scheme)
     raise SettingsError(
         f"{parts.scheme}:// is no kind of store.", remedy="Use file://, s3://, gs:// or az:// in UNLADE_STORE."
     )
@@ -71,11 +72,22 @@ def local_path(url: str) -> Path:
     return Path(url2pathname(parts.path))
 
 
-def _other_builder(scheme: str, url: str) -> Callable[[str, bool], Any]:
-    """Google and Azure: obstore reads their usual variables itself."""
+def _other_builder(place: Place) -> Callable[[str, bool], Any]:
+    """Google and Azure: obstore reads their usual variables from the process's environment itself."""
+    from obstore.exceptions import BaseError
     from obstore.store import AzureStore, GCSStore
 
-    from unlade.store.aws import RETRIES
+    from unlade.store.aws import CLIENT, RETRIES
 
-    kind: Any = {"gs": GCSStore, "az": AzureStore}[scheme]
-    return lambda _encryption, _patient: kind.from_url(url, retry_config=RETRIES)
+    kind: Any = {"gs": GCSStore, "az": AzureStore}[place.scheme]
+
+    def build(_encryption: str, patient: bool) -> Any:
+        try:
+            retries = RETRIES if patient else {"max_retries": 0}
+            return kind.from_url(place.url, retry_config=retries, client_options=CLIENT)
+        except BaseError as error:
+            raise SettingsError(
+                f"{place.url} cannot be opened: its account is not set.", remedy=place.sign_in
+            ) from error
+
+    return build

@@ -26,7 +26,7 @@ from unlade.store.facts import Sidecar, from_metadata, from_sidecar, to_metadata
 from unlade.store.trouble import Place, translate
 
 SINGLE_PUT = 8 * 1024 * 1024  #: up to here one conditional put, above multipart (CONTRACT B3)
-_PART = 8 * 1024 * 1024
+_PART = 5 * 1024 * 1024  #: the least that S3 takes; eight threads hold two or three each in memory
 _PARTS_IN_FLIGHT = 2
 _MOST_PARTS = 9_000  #: S3 takes 10,000
 

@@ -34,7 +34,7 @@ _REFUSALS: dict[str, tuple[str, str]] = {
     "NoSuchBucket": ("the bucket {bucket} does not exist", "Create it, or correct UNLADE_STORE."),
     "InvalidBucketName": ("{bucket} is no name for a bucket", "Correct UNLADE_STORE."),
     "AccessDenied": (
-        "the permission {permission} is missing",
+        "{permission} is missing",
         "Give the account {permission} for this bucket and prefix; `filemaker_doctor --iam-policy` prints the least policy.",
     ),
     "AllAccessDisabled": ("access to the bucket {bucket} is switched off", "Ask the bucket's owner."),
@@ -65,6 +65,16 @@ class Place:
     endpoint: str = ""
     region: str = ""
     profile: str = ""
+    scheme: str = "s3"
+
+    def permission(self, verb: str) -> str:
+        """The permission that `verb` needs, by the name that the provider gives it."""
+        return PERMISSIONS[verb] if self.scheme == "s3" else f"permission to {verb}"
+
+    @property
+    def sign_in(self) -> str:
+        """How to give credentials."""
+        return _SIGN_IN[self.scheme]
 
 
 def translate(error: Exception, verb: str, key: str, place: Place) -> StoreError:
@@ -80,7 +90,7 @@ def translate(error: Exception, verb: str, key: str, place: Place) -> StoreError
         why, remedy = _REFUSALS[code]
         words = {
             "bucket": place.bucket,
-            "permission": PERMISSIONS[verb],
+            "permission": place.permission(verb),
             "profile": f" (`aws sso login --profile {place.profile}`)" if place.profile else "",
         }
         return StoreRefused(f"{subject}: {why.format(**words)}.", remedy=remedy.format(**words))
@@ -96,13 +106,14 @@ def translate(error: Exception, verb: str, key: str, place: Place) -> StoreError
     if ("External" in text and "credential provider" in text) or type(error).__name__ == "UnauthenticatedError":
         return _no_sign_in(subject, text, place)
     if "169.254.169.254" in text or "metadata endpoint" in text.lower():
-        return StoreRefused(f"{subject}: there are no credentials.", remedy=NO_CREDENTIALS)
+        return StoreRefused(f"{subject}: there are no credentials.", remedy=place.sign_in)
     if "BadScheme" in text:
         return StoreRefused(f"{subject}: the endpoint is no http or https address.", remedy="Correct AWS_ENDPOINT_URL.")
     if status in (401, 403):
         return StoreRefused(
-            f"{subject}: the store refuses it (HTTP {status}); it may be {PERMISSIONS[verb]} that is missing.",
-            remedy=f"Give the account {PERMISSIONS[verb]} and s3:ListBucket; without s3:ListBucket a missing object answers 403.",
+            f"{subject}: the store refuses it (HTTP {status}); it may be {place.permission(verb)} that is missing.",
+            remedy=f"Give the account {place.permission(verb)}."
+            + (" Without s3:ListBucket S3 answers so for an object that is not there." if place.scheme == "s3" else ""),
         )
     if "certificate" in text.lower():
         return StoreRefused(
@@ -124,6 +135,11 @@ NO_CREDENTIALS = (
     "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, in the environment or .env;"
     " `aws sts get-caller-identity` shows what the AWS command line would use."
 )
+_SIGN_IN = {
+    "s3": NO_CREDENTIALS,
+    "gs": "Name a service account's key file in GOOGLE_APPLICATION_CREDENTIALS.",
+    "az": "Set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY.",
+}
 
 
 def bucket_region(bucket: str, endpoint: str, timeout: float = 5) -> str:
@@ -159,4 +175,4 @@ def _no_sign_in(subject: str, text: str, place: Place) -> StoreRefused:
     if "sso" in lowered or "token has expired" in lowered or "expired" in lowered:
         login = f"aws sso login --profile {place.profile}" if place.profile else "aws sso login"
         return StoreRefused(f"{subject}: the sign-in has expired.", remedy=f"Run `{login}`, then run again.")
-    return StoreRefused(f"{subject}: the credentials could not be had.", remedy=NO_CREDENTIALS)
+    return StoreRefused(f"{subject}: the credentials could not be had.", remedy=place.sign_in)
