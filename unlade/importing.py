@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -156,7 +156,7 @@ class _Line:
         self.source = DataApiSource(
             config,
             layout=importer.layout,
-            containers=_bare(importer.containers),
+            containers=importer.containers,
             portals=importer.portals,
             response_layout=importer.response_layout or None,
             sort=sort_of(importer, options.order),
@@ -258,10 +258,6 @@ def sleeper(governor: Governor) -> Callable[[float], None]:
             time.sleep(min(left, 0.1))
 
     return sleep
-
-
-def _bare(names: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(name.partition("(")[0] for name in names))
 
 
 def sort_of(importer: ContainerImport, order: str) -> list[tuple[str, str]]:

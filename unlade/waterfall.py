@@ -82,6 +82,7 @@ class Fetcher:
     def haul(self, record: SourceRecord, names: Sequence[str]) -> Haul:
         """Try `names`, best first. Raises `Transient`, `NotNow`, `SourceError`, `RecordGone`, `StoreError`."""
         haul = Haul(record)
+        self._hauled = haul.parcels
         known = {attempt.field: attempt for attempt in self.prior if attempt.result in DAMAGED}
         try:
             for name in names:
@@ -89,9 +90,12 @@ class Fetcher:
                     haul.attempts.append(known[name])
                 elif self._try(haul, name):
                     break
-        except (ItemError, NotNow):
-            for parcel in haul.parcels:
-                self.ship.spool.discard(parcel)
+        except RecordGone:
+            raise
+        except UnladeError:
+            # Nothing is decided: what was paid for waits in the spool for the next try, of this run or another.
+            self.ship.set_aside(self.key, (*haul.parcels, *self._unused(haul)))
+            self._hauled = []
             raise
         finally:
             self._unused_booking()
@@ -190,16 +194,16 @@ class Fetcher:
         """
         ship = self.ship
         booking = self._next_booking(ref)
-        wire, wrong = Wire(), None
+        wire, wrong, opened = Wire(), None, None
         try:
             writer = self._writer(record, ref, booking.ticket_id)
             try:
                 self.started = True
                 with ship.source.download(record, ref, resume_at=writer.size) as download:
-                    wire = download.wire
+                    opened = download
                     self.known_size = download.content_length
                     left = max(0, (download.content_length or 0) - download.resumed_at)
-                    booking.raise_to(wire.total + left)
+                    booking.raise_to(download.wire.total + left)
                     if writer.size and not download.resumed_at:
                         writer.restart()
                     try:
@@ -209,8 +213,8 @@ class Fetcher:
                     name, content_type = ref.name or download.name, download.content_type
                 parcel = writer.finish(content_type=content_type, name=name, wire=wire)
             except BaseException as error:
-                if isinstance(error, ItemError) and error.wire.total > wire.total:
-                    wire = error.wire
+                # Once it is closed, a broken download counts what the host can have sent.
+                wire = opened.wire if opened is not None else getattr(error, "wire", Wire())
                 self._broken_off(writer, ref.field, keep=isinstance(error, HostTrouble))
                 raise
         finally:

@@ -182,6 +182,7 @@ def refusal(reply: Reply, what: str, *, signing_in: bool = False) -> UnladeError
         return AllowanceSpent(
             f"{what}: the host's yearly transfer limit is used up (FileMaker 953)",
             remedy="Its console shows the date on which the limit is reset; a larger plan works within a day.",
+            by_host=True,
         )
     if code in {RECORD_MISSING, NO_MATCH}:
         return RecordGone(f"{what}: there is no such record (FileMaker {code})", **item)

@@ -48,8 +48,11 @@ class Exchange:
         kind: RequestKind,
         expected: int,
         booking: Booking | None = None,
+        another_try: bool = False,
     ) -> Reply:
-        """Ask once; `expected` is the body's likely size in bytes. A refusal is a `Reply`.
+        """Ask once; `another_try`: a refused sign-in is tried again by the caller, so nobody need remember it.
+
+        `expected` is the body's likely size in bytes. A refusal is a `Reply`.
 
         A `booking` that the caller made (for at least `expected` + `HEAD` bytes) is used and settled here.
 
@@ -70,7 +73,7 @@ class Exchange:
                     reply = read_reply(answer, booking, expected)
                 finally:
                     came = answer.meter.owed
-                if trouble := hardship(reply, self.clock()) or _for_the_gate(reply, kind):
+                if trouble := hardship(reply, self.clock()) or (None if another_try else _for_the_gate(reply, kind)):
                     raise trouble
                 return reply
         finally:

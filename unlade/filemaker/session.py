@@ -220,6 +220,7 @@ class Session:
             kind="login",
             expected=_LOGIN,
             booking=berth.take_login(),
+            another_try=self._renewable_claris and not fresh,
         )
 
     def _drop_farewell(self, wire: Wire | None = None) -> None:

@@ -93,7 +93,8 @@ class Allowance:
         self._open.pop(ticket.pk, None)
 
     def _check(self, ticket: str, wanted: int) -> None:
-        if self._others_booked() or self._clock() - self._refreshed > _FRESH:
+        age = self._clock() - self._refreshed
+        if self._others_booked() or age > _FRESH or age < timedelta(0) or not self._budget.knows(self._clock()):
             self._refresh()
         _, verdict = rules.reserve(self._budget, ticket, Wire(api=wanted), self._clock())
         if not verdict.ok:
