@@ -16,8 +16,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from unlade.cargo import Parcel, Wire
 from unlade.errors import StoreBusy, StoreError, StoreRefused
@@ -181,7 +181,9 @@ class SpoolWriter:
     def write(self, chunk: bytes) -> None:
         """Append `chunk`. Raises `StoreRefused` when the disk is full."""
         with _disk(self._spool.folder):
-            self._file.write(chunk)
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[self._file.write(rest) :]
         self._digest.update(chunk)
         self.size += len(chunk)
         self._spool._grown(self._body, self.size)
@@ -194,7 +196,6 @@ class SpoolWriter:
         """
         known = self.mark.content_length if content_length is None else content_length
         with _disk(self._spool.folder):
-            self._file.flush()
             if flush:
                 disk.fsync_file(self._file.fileno())
             flushed = self.size if flush else self.mark.flushed
@@ -215,7 +216,6 @@ class SpoolWriter:
         """The file is whole: flush it, then say so in the mark. On return both survive a power cut."""
         sha256, md5 = self._digest.sha256, self._digest.md5
         with _disk(self._spool.folder):
-            self._file.flush()
             disk.fsync_file(self._file.fileno())
             self._file.close()
             self.mark = replace(
@@ -230,30 +230,28 @@ class SpoolWriter:
     def abandon(self, *, keep_partial: bool) -> Leftover | None:
         """The download broke off. `keep_partial` leaves bytes and mark for `begin(resume=...)` and for settling.
 
-        Does nothing after `finish`.
+        Does nothing after `finish`. When even the mark cannot be written, the last one that could stays.
         """
         if self._ended:
             return None
         self._ended = True
-        left = None
-        with _disk(self._spool.folder):
-            try:
-                self._file.flush()
+        try:
+            with _disk(self._spool.folder):
+                self._file.close()
                 if keep_partial:
                     self.mark = replace(self.mark, size=self.size)
                     self._save(durable=False)
-                    left = Leftover(self.mark, self._body, resumable=self.size)
-            finally:
-                self._file.close()
-                if not keep_partial:
-                    self._body.with_suffix(MARK).unlink(missing_ok=True)
-                    self._body.unlink(missing_ok=True)
-                self._spool._let_go(self._body, self.size if keep_partial else 0)
-        return left
+                    return Leftover(self.mark, self._body, resumable=self.size)
+                self._body.with_suffix(MARK).unlink(missing_ok=True)
+                self._body.unlink(missing_ok=True)
+                return None
+        finally:
+            self._spool._let_go(self._body, self.size if keep_partial else 0)
 
-    def _open_at(self, resume_at: int) -> BinaryIO:
+    def _open_at(self, resume_at: int) -> FileIO:
+        """The body without a buffer of our own: what was written outlives this process."""
         if resume_at:
-            file = self._body.open("r+b")
+            file = self._body.open("r+b", buffering=0)
             while self.size < resume_at:
                 chunk = file.read(min(_CHUNK, resume_at - self.size))
                 if not chunk:
@@ -265,7 +263,7 @@ class SpoolWriter:
             return file
         self._body.with_suffix(MARK).unlink(missing_ok=True)
         self._body.unlink(missing_ok=True)
-        return os.fdopen(disk.create_private(self._body), "wb")
+        return os.fdopen(disk.create_private(self._body), "wb", buffering=0)
 
     def _save(self, *, durable: bool) -> None:
         save_mark(self.mark, self._body, durable=durable)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,10 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tests.store.conformance import facts_of, make
 from unlade.errors import SettingsError, StoreBusy, StoreError, StoreRefused
 from unlade.store import LocalStore, aws, iam_policy, open_store
+
+KEYS = {"AWS_ACCESS_KEY_ID": "key-id", "AWS_SECRET_ACCESS_KEY": "key-secret"}
 
 
 @dataclass
@@ -26,6 +30,7 @@ class Answers:
     headers: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     endpoint: str = ""
+    server: ThreadingHTTPServer = field(init=False)
 
 
 @pytest.fixture
@@ -55,6 +60,7 @@ def aws_says(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    answers.server = server
     thread.start()
     answers.endpoint = f"http://127.0.0.1:{server.server_port}"
     yield answers
@@ -65,7 +71,7 @@ def aws_says(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
 
 @pytest.fixture
 def environ(aws_says: Answers) -> dict[str, str]:
-    return {"AWS_ENDPOINT_URL": aws_says.endpoint, "AWS_ACCESS_KEY_ID": "key-id", "AWS_SECRET_ACCESS_KEY": "key-secret"}
+    return {"AWS_ENDPOINT_URL": aws_says.endpoint, **KEYS}
 
 
 Put = Callable[[], object]
@@ -165,9 +171,44 @@ def test_a_folder_by_url_and_by_path(tmp_path: Path) -> None:
         assert isinstance(store, LocalStore) and store.root == tmp_path / "a b"
 
 
+def test_an_endpoint_without_a_scheme() -> None:
+    with pytest.raises(SettingsError, match="endpoint"):
+        open_store("s3://clinic/fm", environ={"AWS_ENDPOINT_URL": "127.0.0.1:9", **KEYS})
+
+
 def test_a_ca_file_that_is_not_there(environ: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match="AWS_CA_BUNDLE"):
         open_store("s3://clinic/fm", environ={**environ, "AWS_CA_BUNDLE": "/no/such.pem"})
+
+
+def test_an_own_authority_is_trusted_when_it_is_named(aws_says: Answers, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    aws_says.server.socket = context.wrap_socket(aws_says.server.socket, server_side=True)
+    aws_says.status, aws_says.code = 403, "InvalidAccessKeyId"
+    environ = {"AWS_ENDPOINT_URL": aws_says.endpoint.replace("http:", "https:")} | KEYS
+    with pytest.raises(StoreRefused, match="not trusted") as caught:
+        open_store("s3://clinic/fm", environ=environ).probe().check()
+    assert "AWS_CA_BUNDLE" in caught.value.remedy
+    with pytest.raises(StoreRefused, match="access key does not exist"):
+        open_store("s3://clinic/fm", environ={**environ, "AWS_CA_BUNDLE": str(tmp_path / "ca.pem")}).probe().check()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "kind", "message"),
+    [
+        ("http://nowhere.invalid", StoreBusy, "cannot be resolved"),
+        ("http://127.0.0.1:9", StoreBusy, "does not answer"),
+    ],
+)
+def test_endpoints_that_do_not_work(
+    endpoint: str, kind: type[StoreError], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(aws.RETRIES, "max_retries", 0)
+    with pytest.raises(kind, match=message):
+        open_store("s3://clinic/fm", environ={"AWS_ENDPOINT_URL": endpoint, **KEYS}).probe().check()
 
 
 def test_the_least_policy_covers_the_prefix_and_removes_only_probes() -> None:

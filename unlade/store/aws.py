@@ -61,6 +61,11 @@ def s3_settings(environ: Mapping[str, str]) -> S3Settings:
         provider, config = _from_files(environ, profile)
         endpoint = endpoint or config.get("endpoint_url", "")
         region = region or config.get("region", "")
+    if endpoint and not endpoint.startswith(("https://", "http://")):
+        raise SettingsError(
+            "The S3 endpoint is no http or https address.",
+            remedy="AWS_ENDPOINT_URL (or endpoint_url in the profile) must begin with https:// or http://.",
+        )
     ca_file = environ.get("AWS_CA_BUNDLE")
     ca = None
     if ca_file:

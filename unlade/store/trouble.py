@@ -84,7 +84,7 @@ def translate(error: Exception, verb: str, key: str, place: Place) -> StoreError
     code = code_match[1] if code_match else ""
     status = int(status_match[1]) if status_match else 0
     subject = f"Cannot {verb} {key or 'anything'} in {place.url}"
-    if code in _REGION_CODES or status == 301 or "without LOCATION" in text or "redirect" in text.lower():
+    if code in _REGION_CODES or status == 301 or "without LOCATION" in text:
         return _wrong_region(subject, text, place)
     if code in _REFUSALS:
         why, remedy = _REFUSALS[code]
@@ -107,27 +107,14 @@ def translate(error: Exception, verb: str, key: str, place: Place) -> StoreError
         return _no_sign_in(subject, text, place)
     if "169.254.169.254" in text or "metadata endpoint" in text.lower():
         return StoreRefused(f"{subject}: there are no credentials.", remedy=place.sign_in)
-    if "BadScheme" in text:
-        return StoreRefused(f"{subject}: the endpoint is no http or https address.", remedy="Correct AWS_ENDPOINT_URL.")
     if status in (401, 403):
         return StoreRefused(
             f"{subject}: the store refuses it (HTTP {status}); it may be {place.permission(verb)} that is missing.",
             remedy=f"Give the account {place.permission(verb)}."
             + (" Without s3:ListBucket S3 answers so for an object that is not there." if place.scheme == "s3" else ""),
         )
-    if "certificate" in text.lower():
-        return StoreRefused(
-            f"{subject}: the certificate of the endpoint is not trusted.",
-            remedy="Name the authority's file in AWS_CA_BUNDLE.",
-        )
-    if "dns error" in text or "lookup address" in text:
-        return StoreBusy(
-            f"{subject}: the endpoint's name cannot be resolved.", remedy="Is the network up, AWS_ENDPOINT_URL right?"
-        )
-    if "Http(" in text or "HTTP error" in text or "timed out" in text or "Connect" in text:
-        return StoreBusy(
-            f"{subject}: the endpoint does not answer.", remedy="Is it running, and AWS_ENDPOINT_URL right?"
-        )
+    if "HTTP error" in text or "Http(" in text:
+        return _no_answer(subject, text)
     return StoreError(f"{subject}: the store answered {code or status or type(error).__name__}.")
 
 
@@ -144,7 +131,7 @@ _SIGN_IN = {
 
 def bucket_region(bucket: str, endpoint: str, timeout: float = 5) -> str:
     """The region that the bucket lies in, as any answer of S3 to an unsigned request says it; "" when it does not."""
-    url = f"{endpoint.rstrip('/')}/{bucket}" if endpoint else f"https://{bucket}.s3.amazonaws.com/"
+    url = f"{(endpoint or 'https://s3.amazonaws.com').rstrip('/')}/{bucket}"
     request = urllib.request.Request(url, method="HEAD")
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:
@@ -154,6 +141,20 @@ def bucket_region(bucket: str, endpoint: str, timeout: float = 5) -> str:
             return error.headers.get("x-amz-bucket-region") or ""
     except (OSError, ValueError):
         return ""
+
+
+def _no_answer(subject: str, text: str) -> StoreError:
+    if "BadScheme" in text:
+        return StoreRefused(f"{subject}: the endpoint is no http or https address.", remedy="Correct AWS_ENDPOINT_URL.")
+    if "certificate" in text.lower():
+        return StoreRefused(
+            f"{subject}: the certificate of the endpoint is not trusted.",
+            remedy="Name the authority's file in AWS_CA_BUNDLE.",
+        )
+    why = "has a name that cannot be resolved" if "dns error" in text else "does not answer"
+    return StoreBusy(
+        f"{subject}: the endpoint {why}.", remedy="Is the network up, the store running, AWS_ENDPOINT_URL right?"
+    )
 
 
 def _wrong_region(subject: str, text: str, place: Place) -> StoreRefused:
