@@ -1,0 +1,1 @@
+"""Benchmarks: real processes against the simulated host, measured from outside. `python -m bench` runs them all."""
