@@ -81,9 +81,9 @@ class RawHost:
                         if part is STALL:
                             self._stop.wait()
                             return
-                        connection.sendall(part)
                         with self._lock:
-                            self.sent += len(part)
+                            self.sent += len(part)  # before it goes out: the client may look as soon as it has it
+                        connection.sendall(part)
         except OSError:
             return
 
