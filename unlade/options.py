@@ -22,6 +22,7 @@ class RunOptions:
     dry_run: bool = False
     wait: bool = False
     write_marker: bool = False
+    quiet_hours: str = ""  #: `08:00-18:00`; "" as set
     order: str = ""  #: `host`, `newest first` or `owners first`; "" as declared
 
     def __post_init__(self) -> None:

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings as django_settings
 
-from unlade.errors import SettingsError
+from unlade.errors import SettingsError, UsageError
 from unlade.filemaker import FileMakerConfig
 from unlade.governor.budget import Budget, Limit, annual
 from unlade.governor.periods import Period, parse_reset
+from unlade.governor.quiet import QuietHours, parse_quiet_hours
 from unlade.governor.settings import GovernorSettings, settings_for
 from unlade.ledger.allowance import Allowance
 from unlade.ledger.models import Host
@@ -90,6 +91,23 @@ class Rigging:
             return ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError):
             raise SettingsError(f"UNLADE_TIME_ZONE {name!r} is no time zone", remedy="Write Europe/Berlin.") from None
+
+    def quiet_hours(self, given: str = "") -> QuietHours | None:
+        """Hours in which nothing is asked of the host: `given` on the command line, else as set; None: there are none."""
+        text = given or self.settings.text("UNLADE_QUIET_HOURS")
+        if not text:
+            return None
+        try:
+            return parse_quiet_hours(text, self.zone())
+        except ValueError as error:
+            if given:
+                raise UsageError(f"--quiet-hours: {error}") from None
+            raise SettingsError(f"UNLADE_QUIET_HOURS: {error}") from None
+
+    def log_folder(self) -> Path:
+        """Where scheduled runs write their logs."""
+        text = self.settings.text("UNLADE_LOG")
+        return Path(text or Path(self.settings.need("UNLADE_SPOOL")).parent / "log").absolute()
 
     def year(self) -> Period:
         """The contract year of the allowance."""

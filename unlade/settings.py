@@ -81,6 +81,16 @@ def _durations(text: str) -> tuple[timedelta, ...]:
     return tuple(parse_duration(part) for part in text.split(",") if part.strip())
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _address(text: str) -> str:
+    if not text.startswith(("https://", "http://")):
+        raise ValueError("must begin with https:// or http://")
+    return text
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("FILEMAKER_URL", "", "address of the host, https://fm.example.com (http only for loopback)"),
     Setting("FILEMAKER_DATABASE", "", "name of the hosted file, without .fmp12"),
@@ -113,6 +123,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("UNLADE_DECODERS", "2", "child processes that decode pictures", _number),
     Setting("UNLADE_DECODER_MEMORY", "1500MB", "memory that one decoder may use", parse_size),
     Setting("UNLADE_DECODER_TIME", "60s", "time that one file may take to decode", parse_duration),
+    Setting("UNLADE_QUIET_HOURS", "", "hours in which nothing is asked of the host, 08:00-18:00 in UNLADE_TIME_ZONE"),
+    Setting("UNLADE_LOG", "", "folder of scheduled runs' logs; empty: `log` beside the spool"),
+    Setting("UNLADE_NOTIFY_TO", "", "addresses that get mail, with commas", _names),
+    Setting("UNLADE_WEBHOOK_URL", "", "address that gets a JSON POST of each event", _address, secret=True),
+    Setting("UNLADE_HEARTBEAT_URL", "", "address that is asked for after every run", _address, secret=True),
     Setting("UNLADE_MAX_PIXELS", "200000000", "pictures with more pixels get no thumbnail", _number),
 )
 

@@ -187,6 +187,27 @@ class TransferUsage(models.Model):
         return f"{self.kind} {self.charged} bytes"
 
 
+class Notice(models.Model):
+    """Something that people were to be told once. It stays, so that nobody is told it again."""
+
+    kind = models.CharField(max_length=20)
+    key = models.CharField(max_length=255, unique=True, help_text="what must not be told twice")
+    text = models.TextField()
+    payload = models.JSONField(default=dict, blank=True, help_text="what the webhook gets; ids and counts only")
+    created_at = models.DateTimeField()
+    waits_for = models.JSONField(default=list, blank=True, help_text="channels that have not taken it yet")
+    claimed_at = models.DateTimeField(null=True, blank=True, help_text="when a process began to send it")
+    sent_at = models.DateTimeField(null=True, blank=True, help_text="when the last channel took it")
+    tries = models.PositiveIntegerField(default=0)
+    last_error = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+
 def state_counts(source: Source) -> dict[str, int]:
     """Items of `source` by state, those that are gone left out; every state is named.
 
