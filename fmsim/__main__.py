@@ -93,6 +93,8 @@ def _serve(words: Sequence[str]) -> int:
             "account": simulator.account,
         }
         line |= {"password": simulator.password, "ca_file": simulator.ca_file}
+        if simulator.host.switches.cloud:
+            line["claris_token"] = simulator.claris_token()
         print(json.dumps(line, ensure_ascii=True), flush=True)
         while not stopped.wait(3600):
             pass

@@ -177,7 +177,7 @@ async def deliver(
         await asyncio.sleep(effects.delay)
     size = 0 if bare or reply.status in (204, 304) else reply.size
     stop, ending = size, "keep" if keep_alive else "close"
-    if effects.reset_after is not None and effects.reset_after < size:
+    if effects.reset_after is not None and (effects.reset_after < size or effects.reset_after == size == 0):
         stop, ending = effects.reset_after, "reset"
     if effects.truncate is not None and effects.truncate < stop:
         stop, ending = effects.truncate, "close"

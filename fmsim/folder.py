@@ -41,7 +41,45 @@ def read(folder: Path) -> DataSet:
         raise BadDataSet(f"{where}: missing or of another kind: {problem}") from None
     for table in dict.fromkeys(layout.table for layout in data.layouts):
         data.tables[table] = list(_records(folder, table))
+    for layout, one in zip(data.layouts, given["layouts"], strict=True):
+        _infer_portals(layout, data.tables[layout.table], everything="portals" not in one)
     return data
+
+
+def _portals(given: Any) -> dict[str, list[Field]]:
+    """`{name: [field, ...]}`, or a list of names or of `{"name":, "fields":}`; without fields they follow from the rows."""
+    if isinstance(given, list):
+        given = {(one if isinstance(one, str) else one["name"]): one for one in given}
+    found = {}
+    for name, fields in given.items():
+        if isinstance(fields, Mapping):
+            fields = fields.get("fields", [])
+        found[str(name)] = [_field(item) for item in fields] if isinstance(fields, list) else []
+    return found
+
+
+def _infer_portals(layout: Layout, records: list[Record], *, everything: bool) -> None:
+    """Fills portals that were named without fields; all that the rows have, where none were named."""
+    wanted = {name for name, fields in layout.portals.items() if not fields}
+    if not wanted and not everything:
+        return
+    for record in records:
+        for name, rows in record.portals.items():
+            if name not in wanted and not (everything and name not in layout.portals):
+                continue
+            known = {field.name: field for field in layout.portals.get(name, [])}
+            for row in rows:
+                for key, value in row.items():
+                    if key not in known and key not in ("recordId", "modId"):
+                        known[key] = Field(key, _result_of(value))
+            wanted.add(name)
+            layout.portals[name] = list(known.values())
+
+
+def _result_of(value: Any) -> str:
+    if isinstance(value, ContainerValue):
+        return "container"
+    return "number" if isinstance(value, (int, Decimal)) else "text"
 
 
 def _data_set(given: Mapping[str, Any]) -> DataSet:
@@ -55,7 +93,7 @@ def _data_set(given: Mapping[str, Any]) -> DataSet:
     layouts = [
         Layout(
             one["name"], one.get("table") or one["name"], [_field(item) for item in one["fields"]],
-            {name: [_field(item) for item in fields] for name, fields in (one.get("portals") or {}).items()},
+            _portals(one.get("portals") or {}),
             one.get("folder", ""),
         )
         for one in given["layouts"]
@@ -176,11 +214,7 @@ def _described(data: DataSet) -> dict[str, Any]:
         accounts.append(entry)
     layouts = [
         {"name": one.name, "table": one.table, "fields": [_field_json(item) for item in one.fields]}
-        | (
-            {"portals": {name: [_field_json(item) for item in fields] for name, fields in one.portals.items()}}
-            if one.portals
-            else {}
-        )
+        | {"portals": {name: [_field_json(item) for item in fields] for name, fields in one.portals.items()}}
         | ({"folder": one.folder} if one.folder else {})
         for one in data.layouts
     ]

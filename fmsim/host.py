@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from fmsim import calls, control
-from fmsim.answer import Effects, Reply, Sent, Throttle, deliver, envelope
+from fmsim import calls, control, gate
+from fmsim.answer import Effects, Reply, Sent, Throttle, deliver
 from fmsim.api import Api, error_body
 from fmsim.calls import Call
 from fmsim.clock import Clock
@@ -192,12 +192,12 @@ class Host:
         if call.action == "wrong_verb":
             raise HostError(1704)
         if call.action in _NEEDS_JSON:
-            self._check_content_type(request)
+            gate.check_content_type(self, request)
         now = self.clock.now()
         if call.action == "log_in":
-            return self._log_in(call, request, entry, now)
+            return gate.log_in(self, call, request, entry)
         if call.action == "log_out":
-            return self._log_out(call, now)
+            return gate.log_out(self, call)
         if call.action == "databases" and self.switches.filter_databases:
             self.sessions.check_credentials(request, now)
         session = None
@@ -208,41 +208,6 @@ class Host:
                 raise HostError(952)
         self.meter.check(call.action, now)
         return self.api.answer(call, request, session, stale=stale)
-
-    def _log_in(self, call: Call, request: Request, entry: Entry, now: float) -> Reply:
-        if request.body or self.switches.login_body == "object":
-            self.api.body(request)
-        self.meter.check(call.action, now)
-        session = self.sessions.log_in(request, call.database, now)
-        self.stats.logins += 1
-        entry.session, entry.account = session.number, session.account.name
-        response = {} if self.switches.cloud else {"token": session.token}
-        return Reply(body=envelope(response), headers=[("X-FM-Data-Access-Token", session.token)])
-
-    def _log_out(self, call: Call, now: float) -> Reply:
-        try:
-            session = self.sessions.use(call.name, now, closing=True)
-            if not self.sessions.same_database(session, call.database):
-                raise HostError(952)
-        except HostError:
-            if self.switches.second_logout == "ok":
-                return Reply(body=envelope({}))
-            raise
-        self.sessions.end(session)
-        self.forget_links()
-        self.stats.logouts += 1
-        return Reply(body=envelope({}))
-
-    def _check_content_type(self, request: Request) -> None:
-        given = request.headers.get("content-type", "")
-        kind, semicolon, _ = given.partition(";")
-        if self.switches.strict_content_type and kind.strip().lower() != "application/json":
-            raise HostError(1705)
-        refuse = self.switches.charset_parameter == "reject" or (
-            self.switches.charset_parameter == "auto" and self.version[0] == 18
-        )
-        if semicolon and refuse:
-            raise HostError(960, status=400)
 
     def _answer_container(
         self, request: Request, link: Link | None, hop: int, tickets: Tickets, entry: Entry

@@ -188,7 +188,7 @@ class Simulator:
         self._ask(self.host.reset)
 
     def set_faults(self, rules: Iterable[Any]) -> None:
-        """As `PUT /-/faults`.
+        """As `PUT /-/faults`: rules count from the start or the last reset on, not from now (see fmsim.faults).
 
         Raises:
             ValueError: a rule is not understood.

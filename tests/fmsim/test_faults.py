@@ -352,3 +352,12 @@ def test_a_reset_waits_for_a_slow_reader() -> None:
                 while block := sock.recv(65536):
                     received += block
         assert len(received.partition(b"\r\n\r\n")[2]) == sim.stats()["bytes"]["container"] == 5_000_000
+
+
+def test_a_reset_may_come_right_after_the_head_also_where_there_is_no_body() -> None:
+    with (
+        Simulator(data_set(), faults=[{"on": "container", "hop": 1, "do": {"reset_after": 0}}]) as sim,
+        logged_in(sim) as client,
+    ):
+        received, ending = raw_get(sim, client.link())
+        assert (ending, received.startswith(b"HTTP/1.1 302 "), received.endswith(b"\r\n\r\n")) == ("reset", True, True)

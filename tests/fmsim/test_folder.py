@@ -128,3 +128,26 @@ def test_generated_files_need_no_disk(tmp_path: Path) -> None:
     assert write(data, tmp_path) == 0
     with Simulator(tmp_path) as sim, logged_in(sim) as client:
         assert client.fetch(client.link()).body == whole
+
+
+@pytest.mark.parametrize(
+    "portals",
+    [
+        None,
+        {"notes": [{"name": "N::t", "result": "text"}]},
+        ["notes"],
+        [{"name": "notes", "fields": [{"name": "N::t"}]}],
+    ],
+)
+def test_portals_may_be_declared_or_follow_from_the_rows(tmp_path: Path, portals: Any) -> None:
+    layout: dict[str, Any] = {"name": "L", "fields": [{"name": "id", "result": "text"}]}
+    minimal(tmp_path, layouts=[layout | ({} if portals is None else {"portals": portals})])
+    lines = [
+        {"fieldData": {"id": "1"}},
+        {"fieldData": {"id": "2"}, "portalData": {"notes": [{"recordId": "5", "N::t": "x", "modId": "1"}]}},
+    ]
+    (tmp_path / "records" / "L.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    with Simulator(tmp_path) as sim, logged_in(sim) as client:
+        shown = [row["portalData"] for row in client.records(layout="L").rows]
+        assert shown == [{"notes": []}, {"notes": [{"recordId": "5", "N::t": "x", "modId": "1"}]}]
+        assert [f["name"] for f in client.api("GET", "/layouts/L").response["portalMetaData"]["notes"]] == ["N::t"]

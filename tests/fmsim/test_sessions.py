@@ -140,6 +140,7 @@ def test_claris_id() -> None:
         answer = client.log_in(Authorization=f"FMID {token}")
         assert answer.response == {}
         assert client.records().status == 200
+        assert client.api("GET", "/layouts", Authorization="Bearer x").headers["content-type"] == "text/html"
         sim.advance(61 * 60)
         stale = client.log_in(Authorization=f"FMID {token}")
         assert (stale.status, stale.headers["content-type"]) == (401, "text/html")
