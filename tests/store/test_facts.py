@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +47,21 @@ def test_an_item_is_told_from_another_however_long_its_identity(one: str, two: s
     assert stored is not None
     assert same_item(stored, wanted[0])
     assert same_item(stored, wanted[1]) == (one == two)
+
+
+def test_an_id_is_the_same_however_it_is_spelt() -> None:
+    upper, lower, braces = (
+        Facts("images", "1", "1", identity, 0, "ab" * 32, "imported")
+        for identity in (
+            "0F8FAD5B-D9CB-469F-A165-70867728950E",
+            "0f8fad5b-d9cb-469f-a165-70867728950e",
+            "{0f8fad5b-d9cb-469f-a165-70867728950e} ",
+        )
+    )
+    assert same_item(upper, lower) and same_item(lower, upper) and same_item(braces, lower)
+    assert not same_item(upper, replace(upper, identity="a")) and not same_item(
+        replace(upper, identity="A"), replace(upper, identity="a")
+    )
 
 
 def test_what_is_not_ours_has_no_facts() -> None:

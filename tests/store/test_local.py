@@ -70,6 +70,8 @@ def test_a_folder_that_others_use_keeps_its_mode(tmp_path: Path) -> None:
     store = LocalStore(root)
     assert stat.S_IMODE(root.stat().st_mode) == 0o755
     assert store.head("logo.png") is not None
+    report = store.probe()
+    assert report.ok and [f.remedy for f in report.findings if f.level == "warning"] == [f"chmod 700 {root}"]
 
 
 def test_a_file_of_the_spool_is_linked_and_others_are_copied(tmp_path: Path) -> None:

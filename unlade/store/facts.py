@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from unlade.cargo import Facts
+from unlade.keys import normalise_id
 
 THUMBNAIL = "thumbnail"  #: the state that a thumbnail's facts carry
 
@@ -80,10 +81,12 @@ def from_sidecar(data: bytes) -> Sidecar | None:
 
 
 def same_item(stored: Facts, wanted: Facts) -> bool:
-    """Whether both speak of one item. Record and modification ids may differ by the road it came (CONTRACT B5)."""
-    return all(
-        getattr(stored, name) in (getattr(wanted, name), _as_kept(getattr(wanted, name)))
-        for name in ("source", "identity", "slot")
+    """Whether both speak of one item. Record and modification ids may differ by the road it came (CONTRACT B5), and
+    so may the spelling of an id: identities are compared as keys spell them.
+    """
+    identities = {normalise_id(wanted.identity), _as_kept(wanted.identity)}
+    return normalise_id(stored.identity) in identities and all(
+        getattr(stored, name) in (getattr(wanted, name), _as_kept(getattr(wanted, name))) for name in ("source", "slot")
     )
 
 

@@ -27,6 +27,7 @@ from unlade.errors import StoreError, StoreRefused
 from unlade.store import disk
 from unlade.store.base import CHUNK, ObjectInfo, Store
 from unlade.store.facts import Sidecar, from_sidecar, to_sidecar
+from unlade.store.probe import ProbeReport
 
 #: What a file system answers that knows no hard links, or none from there to here.
 _NO_LINK = {errno.EPERM, errno.EXDEV, errno.ENOSYS, errno.EMLINK, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP}
@@ -98,12 +99,23 @@ class LocalStore(Store):
             self._path(key).unlink(missing_ok=True)
             self._path(keys.journal_key(key)).unlink(missing_ok=True)
 
+    def probe(self) -> ProbeReport:
+        report = super().probe()
+        if os.name != "nt" and self.root.stat().st_mode & 0o077:
+            report.add(
+                "private",
+                "warning",
+                f"Other accounts of this machine can look into {self.root}; what unlade writes there they cannot read.",
+                f"chmod 700 {self.root}",
+            )
+        return report
+
     def clean(self) -> None:
         """Remove what dead processes left in `.unlade/tmp`; facts of objects that are there are put in their place."""
         for path in list(self._tmp.iterdir()):
             if disk.is_litter(path.name, self._clock):
-                if path.suffix == ".facts":
-                    pending = from_sidecar(path.read_bytes())
+                with suppress(FileNotFoundError):  # another process may be cleaning up too
+                    pending = from_sidecar(path.read_bytes()) if path.suffix == ".facts" else None
                     if pending is not None:
                         self.head(pending.key)
                 path.unlink(missing_ok=True)
