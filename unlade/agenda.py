@@ -45,6 +45,11 @@ class Order:
     confirm_gone: bool = False
 
     @property
+    def spool_key(self) -> str:
+        """The item's name in the spool: by the record, since a ledger that was restored numbers its items anew."""
+        return f"{self.record_id} {self.slot}" if self.slot else self.record_id
+
+    @property
     def fetches(self) -> bool:
         """Whether a download from the host is to be expected."""
         return not (self.parcels or self.stored_key or self.confirm_gone)

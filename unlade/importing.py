@@ -42,6 +42,7 @@ from unlade.ledger.permits import SharedPermits
 from unlade.options import RunOptions
 from unlade.owners import OwnerFinder
 from unlade.rigging import Rigging, utc_now
+from unlade.schedule.quiet import curfew
 from unlade.ship import Ship
 from unlade.store import Store
 from unlade.voyage import Reporter, Voyage, outcome_of
@@ -104,6 +105,7 @@ def run_import(
             prepare=lambda: prepare(importer, books, store, rig),
             mark=mark,
             share_permits=lambda: permits.refresh(lambda: line.governor.permits_in_use),
+            curfew=curfew(rig.quiet_hours(options.quiet_hours), rig.clock),
         )
         if on_start is not None:
             on_start(voyage)
@@ -127,6 +129,7 @@ def run_dry(importer: ContainerImport, rig: Rigging, options: RunOptions) -> For
     """List what a run would carry; writes nothing but the bookings of what the listing costs."""
     line = _Line(importer, rig, options)
     try:
+        curfew(rig.quiet_hours(options.quiet_hours), rig.clock)()
         line.governor.check()
         return look_ahead(importer, line.source, options)
     except Transient as error:
@@ -193,13 +196,15 @@ def _sail(
     try:
         while True:
             try:
+                voyage.curfew()
                 governor.check()
                 voyage.run()
             except NotNow as error:
                 if not options.wait or error.retry_at is None:
                     return error
                 reporter.note(f"{error} Going on at {error.retry_at:%H:%M:%S} UTC.")
-                _sleep_until(error.retry_at, rig, voyage)
+                if not _slept_until(error.retry_at, rig, voyage):
+                    return Interrupted()
                 voyage.again()
             except Transient as error:
                 return _unreadable(error, governor)
@@ -241,11 +246,13 @@ def _unreadable(error: Transient, governor: Governor) -> UnladeError:
     return SourceError(str(error), remedy=error.remedy or "Run it again later; nothing is lost.")
 
 
-def _sleep_until(moment: datetime, rig: Rigging, voyage: Voyage) -> None:
+def _slept_until(moment: datetime, rig: Rigging, voyage: Voyage) -> bool:
+    """False when a person broke the sleep."""
     while (left := (moment - rig.clock()).total_seconds()) > 0:
         if voyage.interrupted:
-            raise Interrupted
+            return False
         time.sleep(min(left, 0.5))
+    return not voyage.interrupted
 
 
 def sleeper(governor: Governor) -> Callable[[float], None]:

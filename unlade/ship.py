@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -84,3 +84,14 @@ class Ship:
     expected_size: int = 200_000
     #: How old a link may be before its record is read again, seconds.
     link_age: float = 300.0
+    _aside: dict[str, tuple[Parcel, ...]] = field(default_factory=dict)
+
+    def set_aside(self, key: str, parcels: Iterable[Parcel]) -> None:
+        """Keep whole files of an item that could not be settled, for its next try; they stay in the spool."""
+        kept = tuple(parcels)
+        if kept:
+            self._aside[key] = kept
+
+    def take_aside(self, key: str) -> tuple[Parcel, ...]:
+        """What was set aside for the item."""
+        return self._aside.pop(key, ())

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -38,7 +38,7 @@ from unlade.errors import (
 )
 from unlade.keys import damaged_key, thumbnail_key
 from unlade.landing import Landing, landing_of
-from unlade.ledger.allowance import settle_row
+from unlade.ledger.allowance import settle_left
 from unlade.ledger.books import Books
 from unlade.ledger.models import Item, Run
 from unlade.listing import PageRequest
@@ -70,7 +70,8 @@ def carry(order: Order, ship: Ship, booking: LedgerBooking | None) -> Carried:
 
     Never raises an `UnladeError`: what went wrong with the item is its outcome, what concerns the run is `stop`.
     """
-    fetcher = Fetcher(ship, order.item_id, str(order.item_id), order.prior, _by_field(order.parcels), booking)
+    parcels = (*ship.take_aside(order.spool_key), *order.parcels)
+    fetcher = Fetcher(ship, order.item_id, order.spool_key, order.prior, _by_field(parcels), booking)
     record = order.record
     try:
         if record is None or _too_old(record, ship):
@@ -80,26 +81,34 @@ def carry(order: Order, ship: Ship, booking: LedgerBooking | None) -> Carried:
         landing = landing_of(ship.importer, record, order.slot)
         names = landing.names
         spare = None
-        if not order.parcels and (kept := _in_store(order, landing, ship)):
+        if not parcels and (kept := _in_store(order, landing, ship)):
             parcel, spare = kept
             names, fetcher.given = [parcel.field], {parcel.field: parcel}
         haul = fetcher.haul(record, names)
         record = haul.record
         if not haul.parcels:
-            return Carried(_nothing(haul, fetcher), record, started=fetcher.started)
+            return Carried(_nothing(haul, fetcher), record, fetcher.parcels, started=fetcher.started)
         outcome = _stow(order, haul, ship, spare)
         outcome = replace(outcome, wire=fetcher.wire, started=fetcher.started)
-        return Carried(outcome, record, tuple(haul.parcels), started=fetcher.started)
+        return Carried(outcome, record, fetcher.parcels, started=fetcher.started)
     except RecordGone:
+        fetcher.throw_away()
         return Carried(None, record, gone=True)
-    except (Final, Transient) as error:
-        outcome = Outcome(S.FAILED, error.reason, str(error), isinstance(error, Final), wire=fetcher.wire)
+    except Final as error:
+        fetcher.throw_away()
+        outcome = Outcome(S.FAILED, error.reason, str(error), final=True, wire=fetcher.wire)
+        return Carried(outcome, record, started=fetcher.started)
+    except Transient as error:
+        fetcher.keep()
+        outcome = Outcome(S.FAILED, error.reason, str(error), wire=fetcher.wire)
         return Carried(outcome, record, started=fetcher.started)
     except ProtocolError as error:
         # One record that the host cannot show must not keep all others from coming.
+        fetcher.keep()
         outcome = Outcome(S.FAILED, "source_error", str(error), wire=fetcher.wire)
         return Carried(outcome, record, started=fetcher.started)
     except (NotNow, SourceError, StoreError, Interrupted) as error:
+        fetcher.keep()
         return Carried(None, record, stop=error, started=fetcher.started, known_size=fetcher.known_size)
     finally:
         if fetcher.booking is not None:
@@ -121,13 +130,12 @@ def _in_store(order: Order, landing: Landing, ship: Ship) -> tuple[Parcel, Store
     def ours(facts: Facts) -> bool:
         return (facts.source, facts.record_id, facts.slot) == (importer.name, order.record_id, order.slot)
 
-    if order.stored_key:
-        info = ship.store.head(order.stored_key)
-        infos = [info] if info is not None else []
-    elif order.search_store:
-        infos = list(ship.store.find(landing.stems, ours))
-    else:
+    if not (order.stored_key or order.search_store):
         return None
+    infos = list(ship.store.find(landing.stems, ours))
+    if order.stored_key and all(info.key != order.stored_key for info in infos):
+        # Stored when the record still had another owner or day.
+        infos += filter(None, [ship.store.head(order.stored_key)])
     kept = [(info, info.facts) for info in infos if info.facts is not None and ours(info.facts)]
     if not kept:
         return None
@@ -137,7 +145,7 @@ def _in_store(order: Order, landing: Landing, ship: Ship) -> tuple[Parcel, Store
     spare = next((Stored(i.key, i.size, f.sha256, existed=True) for i, f in kept[1:] if f.state == S.QUARANTINED), None)
     name = order.slot or importer.containers[facts.field_number]
     writer = ship.spool.begin(
-        importer.name, str(order.item_id), name, record_id=order.record_id, mod_id=facts.mod_id, booking=""
+        importer.name, order.spool_key, name, record_id=order.record_id, mod_id=facts.mod_id, booking=""
     )
     try:
         with ship.store.open(info.key) as chunks:
@@ -261,11 +269,14 @@ class Voyage:
         prepare: Callable[[], None],
         mark: Callable[[SourceRecord], str] | None = None,
         share_permits: Callable[[], None] = lambda: None,
+        curfew: Callable[[], None] = lambda: None,
     ) -> None:
         self.books, self.ship, self.gate, self.bridge, self.toll = books, ship, gate, bridge, toll
         self.options, self.reporter, self.clock, self._prepare, self._mark = options, reporter, clock, prepare, mark
         self._share_permits = share_permits
+        self.curfew = curfew  #: raises `NotNow` in quiet hours
         self.interrupted = False
+        self._prepared = False
         self._agenda: Agenda | None = None
         self._crew: Crew | None = None
         self._stop: UnladeError | None = None
@@ -302,7 +313,9 @@ class Voyage:
             self.books.counted(count, self.clock())
         if not anything_to_do(self.books, count.found, self.clock(), self.options):
             return
-        self._prepare()
+        if not self._prepared:
+            self._prepare()
+            self._prepared = True
         counts = self.books.counts()
         self._settled = sum(counts.values()) - counts[S.PENDING] - counts[S.FAILED]
         self.reporter.begin(count.found, self._settled)
@@ -357,6 +370,11 @@ class Voyage:
             self._stop = LimitReached("The time that was asked for is over.")
         elif self._limit_left() == 0 and not self._fetching:
             self._stop = LimitReached("The number of items that was asked for is reached.")
+        else:
+            try:
+                self.curfew()
+            except NotNow as error:
+                self._stop = error
 
     def _limit_left(self) -> int | None:
         """Items for which a download may still be started; None without a limit."""
@@ -483,8 +501,7 @@ class Voyage:
             self.ship.expected_size = recent[int(len(recent) * 0.95)] + 2000
 
     def _after_commit(self, item: Item, carried: Carried, landed: tuple[object, object] | None) -> None:
-        for parcel in carried.parcels:
-            self.ship.spool.discard(parcel)
+        self._discard(carried.parcels)
         if landed is None:
             return
         self.books.importer.after_commit(landed[0], landed[1])  # type: ignore[arg-type]
@@ -552,31 +569,42 @@ class Voyage:
         """What a dead run left: complete files in its spool, and items that it may have stored."""
         books = self.books
         parcels: dict[str, list[Parcel]] = {}
+        slots: dict[str, str] = {}
         self.ship.spool.clean(books.importer.name)
         for leftover in self.ship.spool.left(books.importer.name):
             mark = leftover.mark
             if leftover.parcel is not None:
                 if mark.booking.isdigit():
-                    settle_row(int(mark.booking), mark.wire, self.clock())
+                    settle_left(int(mark.booking), books.run, mark.wire, self.clock())
                 parcels.setdefault(mark.item_key, []).append(leftover.parcel)
+                slots[mark.item_key] = mark.record_id
             elif leftover.resumable:
                 # What it cost stays booked as it was reserved: nobody can tell what the host had sent.
                 self.ship.partials[mark.item_key, mark.field] = leftover
             else:
                 self.ship.spool.discard(leftover)
-        work = []
-        items = {str(item.pk): item for item in books.source.items.filter(pk__in=[int(key) for key in parcels])}
-        for key, found in parcels.items():
-            item = items.get(key)
-            if item is None or item.state not in (S.PENDING, S.FAILED):
-                for parcel in found:
-                    self.ship.spool.discard(parcel)
+        work, taken = [], set()
+        for item in books.by_record(slots.values()):
+            order = order_for(item, None)
+            found = parcels.pop(order.spool_key, None)
+            if found is None:
                 continue
-            work.append((item, order_for(item, None, parcels=tuple(found))))
+            if item.state in (S.PENDING, S.FAILED) and item.gone_at is None:
+                taken.add(item.pk)
+                work.append((item, replace(order, parcels=tuple(found))))
+            else:
+                self._discard(found)
+        for key, found in parcels.items():
+            # A ledger that was restored does not know these yet; their records may still be listed.
+            self.ship.set_aside(key, found)
         for item in books.left_in_hand():
-            if str(item.pk) not in items:
+            if item.pk not in taken:
                 work.append((item, order_for(item, None, search_store=True)))
         return work
+
+    def _discard(self, parcels: Iterable[Parcel]) -> None:
+        for parcel in parcels:
+            self.ship.spool.discard(parcel)
 
     # Signs of life.
 

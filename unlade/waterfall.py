@@ -16,9 +16,7 @@ from unlade.errors import (
     Final,
     GatewayError,
     HostTrouble,
-    ItemError,
     Missing,
-    NotNow,
     RecordGone,
     ReferenceOnly,
     StaleLink,
@@ -78,11 +76,12 @@ class Fetcher:
     started: bool = False  #: a download was started
     wire: Wire = field(default_factory=Wire)  #: what all downloads of this item cost
     known_size: int | None = None  #: Content-Length of the last download
+    _held: dict[str, Parcel] = field(default_factory=dict)
 
     def haul(self, record: SourceRecord, names: Sequence[str]) -> Haul:
         """Try `names`, best first. Raises `Transient`, `NotNow`, `SourceError`, `RecordGone`, `StoreError`."""
         haul = Haul(record)
-        self._hauled = haul.parcels
+        self._held = dict(self.given)
         known = {attempt.field: attempt for attempt in self.prior if attempt.result in DAMAGED}
         try:
             for name in names:
@@ -90,16 +89,27 @@ class Fetcher:
                     haul.attempts.append(known[name])
                 elif self._try(haul, name):
                     break
-        except RecordGone:
-            raise
-        except UnladeError:
-            # Nothing is decided: what was paid for waits in the spool for the next try, of this run or another.
-            self.ship.set_aside(self.key, (*haul.parcels, *self._unused(haul)))
-            self._hauled = []
-            raise
         finally:
             self._unused_booking()
         return haul
+
+    @property
+    def parcels(self) -> tuple[Parcel, ...]:
+        """Every spool file of the item that is here."""
+        return tuple(self._held.values())
+
+    def keep(self) -> None:
+        """Nothing is decided: what was paid for waits in the spool for the next try, of this run or another."""
+        self.ship.set_aside(self.key, self.parcels)
+
+    def throw_away(self) -> None:
+        """Nobody will ask for these files again."""
+        for parcel in self.parcels:
+            self._drop(parcel)
+
+    def _drop(self, parcel: Parcel) -> None:
+        self._held.pop(parcel.field, None)
+        self.ship.spool.discard(parcel)
 
     def _try(self, haul: Haul, name: str) -> bool:
         """Try one field; True when its file is good."""
@@ -114,6 +124,7 @@ class Fetcher:
         except Final as error:
             haul.attempts.append(Attempt(name, error.reason))
             return False
+        self._held[name] = parcel
         content = self._inspect(parcel, damage)
         result = "taken" if content.damage is None else _result_of(content.damage)
         haul.attempts.append(Attempt(name, result, content.damage or "", parcel.size))
@@ -124,7 +135,7 @@ class Fetcher:
         if haul.damaged is None:
             haul.damaged = (parcel, content)
         else:
-            self.ship.spool.discard(parcel)
+            self._drop(parcel)
         return False
 
     def _here(self, name: str) -> tuple[Parcel, str | None] | None:

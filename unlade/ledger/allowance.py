@@ -137,7 +137,7 @@ def _held(budget: rules.Budget, ticket: str, reserved: int) -> rules.Budget:
 
 
 def settle_row(pk: int, wire: Wire, now: datetime) -> None:
-    """Settle a booking by its primary key; also one that an earlier process left open."""
+    """Settle a booking by its primary key."""
     TransferUsage.objects.filter(pk=pk, settled=False).update(
         settled=True,
         charged=wire.total,
@@ -146,3 +146,9 @@ def settle_row(pk: int, wire: Wire, now: datetime) -> None:
         header_bytes=wire.headers,
         settled_at=now,
     )
+
+
+def settle_left(pk: int, run: Run, wire: Wire, now: datetime) -> None:
+    """Settle a download that a process before `run` left open; of a restored ledger the number may be another's."""
+    if TransferUsage.objects.filter(pk=pk, kind="container").exclude(run=run).exists():
+        settle_row(pk, wire, now)

@@ -19,6 +19,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import F, Max, Q, QuerySet
 
 from unlade.cargo import Attempt, Content, Count, Outcome, RefStatus, SourceRecord, Wire
+from unlade.errors import OwnNetworkDown
 from unlade.importer import Consignment, ContainerImport
 from unlade.ledger.models import Item, Run, Source, state_counts
 from unlade.owners import OwnerFinder, OwnerMatch, normalise_ref
@@ -192,22 +193,15 @@ class Books:
 
     def _new_item(self, record: SourceRecord, slot: str, holders: dict[str, str], now: datetime) -> Item:
         importer = self.importer
-        identity, owner_ref = importer.identity_of(record), importer.owner_ref_of(record)
-        day = importer.taken_on.read(record)[0] if importer.taken_on else None
         item = Item(
             source=self.source,
             record_id=record.record_id,
             slot=slot,
             mod_id=record.mod_id,
-            identity=identity[:255],
-            identity_key=normalise_ref(identity)[:255],
-            owner_ref=owner_ref[:255],
-            owner_key=normalise_ref(owner_ref)[:255],
-            day=day,
-            category=str(record.fields.get(importer.category, ""))[:255] if importer.category else "",
             known_size=_size_hint(importer, record),
             seen_at=now,
         )
+        self._describe(item, record)
         holder = holders.setdefault(item.identity_key, record.record_id) if item.identity_key else ""
         if not importer.wants(record):
             self._settled(item, S.ACCEPTED, "not_wanted", now)
@@ -220,6 +214,15 @@ class Books:
         elif all(ref.status is RefStatus.EMPTY for ref in self._refs(record, slot)):
             self._settled(item, S.EMPTY, "", now)
         return item
+
+    def _describe(self, item: Item, record: SourceRecord) -> None:
+        """What the record says of the item; an item that was caught up from the store knows little of it."""
+        importer = self.importer
+        identity, owner_ref = importer.identity_of(record), importer.owner_ref_of(record)
+        item.identity, item.identity_key = identity[:255], normalise_ref(identity)[:255]
+        item.owner_ref, item.owner_key = owner_ref[:255], normalise_ref(owner_ref)[:255]
+        item.day = importer.taken_on.read(record)[0] if importer.taken_on else None
+        item.category = str(record.fields.get(importer.category, ""))[:255] if importer.category else ""
 
     def _refs(self, record: SourceRecord, slot: str) -> list[Any]:
         names = [slot] if slot else self.importer.containers
@@ -263,6 +266,14 @@ class Books:
     def left_in_hand(self) -> list[Item]:
         """Items that an earlier run held when it ended without a word."""
         return list(self.source.items.filter(in_hand__isnull=False).exclude(in_hand=self.run))
+
+    def by_record(self, record_ids: Iterable[str]) -> list[Item]:
+        """The items of these records."""
+        ids = sorted(set(record_ids))
+        found: list[Item] = []
+        for start in range(0, len(ids), 500):
+            found += self.source.items.filter(record_id__in=ids[start : start + 500])
+        return found
 
     def due(self, now: datetime, *, also_final: bool) -> QuerySet[Item]:
         """Failures whose next try is due, oldest first; with `also_final` all that this run has not tried.
@@ -340,7 +351,6 @@ class Books:
         outcome = replace(outcome, state=state, reason=reason, detail=detail)
         assert outcome.stored is not None
         day, raw_day = importer.taken_on.read(record) if importer.taken_on else (None, "")
-        item.day = day
         consignment = Consignment(
             source=importer.name,
             record=record,
@@ -373,14 +383,16 @@ class Books:
         item.known_size = outcome.known_size or item.known_size
         if record is not None:
             item.mod_id = record.mod_id
+            self._describe(item, record)
         if outcome.state == S.PENDING:
             item.save(update_fields=_SETTLED_FIELDS)
             return
-        item.tries += 1
+        # What our own network broke is no attempt at the file (CONTRACT B4).
+        item.tries += outcome.reason != OwnNetworkDown.reason
         item.settled_at, item.settled_in = now, self.run
         item.next_try_at = None
         if outcome.state == S.FAILED and not outcome.final:
-            item.next_try_at = now + RETRY_WAITS[min(item.tries - 1, len(RETRY_WAITS) - 1)]
+            item.next_try_at = now + RETRY_WAITS[min(max(0, item.tries - 1), len(RETRY_WAITS) - 1)]
         if outcome.stored is not None:
             _store_facts(item, outcome)
         item.save(update_fields=_SETTLED_FIELDS)
@@ -412,7 +424,14 @@ _SETTLED_FIELDS = [
         "in_hand",
         "mod_id",
         "known_size",
+    ),
+    *(
+        "identity",
+        "identity_key",
+        "owner_ref",
+        "owner_key",
         "day",
+        "category",
     ),
     *("field", "lesser_copy", "original_name", "key", "size", "sha256", "mime_type", "width", "height", "notes", "row"),
     *("thumbnail_key", "thumbnail_size", "thumbnail_error", "spare_key", "settled_at", "settled_in"),
