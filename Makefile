@@ -38,12 +38,13 @@ test: $(VENV)/.dev system  ## all tests; installs PostgreSQL, Node.js and Chromi
 test-fast: $(VENV)/.dev  ## the tests that need no server and take no time
 	$(PY) -m pytest -n 2 --dist loadfile -m "not slow and not real"
 
-lint: $(VENV)/.dev  ## style, types, walls between the rooms, missing migrations
+lint: $(VENV)/.dev  ## style, types, walls between the rooms, migrations, docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	DJANGO_DEBUG=1 $(PY) manage.py makemigrations --check --dry-run
+	$(PY) tools/write_docs.py --check
 
 format: $(VENV)/.dev  ## write the style that lint asks for
 	$(BIN)/ruff check --fix .
