@@ -1,11 +1,11 @@
 """`python -m bench [NAME ...]`: runs the benchmarks, shows figures against targets; exit 1 when one is missed.
 
-    python -m bench                       all of them, some 15 minutes on two cores
-    python -m bench latency bulk          these
-    python -m bench --list                what there is
-    python -m bench bulk --scale 0.1      a tenth of the work, for a look; targets are judged all the same
-    python -m bench --json > figures.json one JSON object on stdout, the tables on stderr
-    python -m bench --write-docs          put the figures into docs/benchmarks.md
+python -m bench                       all of them, some 15 minutes on two cores
+python -m bench latency bulk          these
+python -m bench --list                what there is
+python -m bench bulk --scale 0.1      a tenth of the work, for a look; targets are judged all the same
+python -m bench --json > figures.json one JSON object on stdout, the tables on stderr
+python -m bench --write-docs          put the figures into docs/benchmarks.md
 """
 
 from __future__ import annotations

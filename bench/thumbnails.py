@@ -1,6 +1,6 @@
 """Thumbnails: files a second through the decoder pool, against the two ways that one would write by hand.
 
-    python bench/thumbnails.py [--files 40] [--rounds 3] [--cores N]
+    python -m bench.thumbnails [--files 40] [--rounds 3] [--cores N]
 
 Every way runs on all cores and turns the picture upright or not as it says; the files are 12-megapixel JPEGs with EXIF
 orientation 6 and an sRGB profile. The second table is a clinic's smaller picture of about 100 KB. Best of the rounds.
@@ -25,6 +25,7 @@ from PIL import Image, ImageCms, ImageFilter, ImageOps
 from rich.console import Console
 from rich.table import Table
 
+from bench.figures import Figure, told
 from unlade.cargo import Parcel
 from unlade.media import DecoderPool, digest_file
 
@@ -124,6 +125,23 @@ def show(title: str, figures: dict[str, tuple[float, float]], ours: str) -> None
     for name, (rate, cpu) in figures.items():
         table.add_row(name, f"{rate:.1f}", f"{cpu:.1f}", "" if name == ours else f"{figures[ours][0] / rate:.2f} x")
     Console().print(table)
+
+
+def run(scale: float) -> list[Figure]:
+    """For `python -m bench`: 12-megapixel pictures, all ways; files a second of all cores together, and CPU a file."""
+    files, cores = max(8, int(40 * scale)), os.cpu_count() or 1
+    with tempfile.TemporaryDirectory() as folder, DecoderPool(cores) as pool:
+        paths = write_files(Path(folder), files, (4000, 3000), 0.12, 88)
+        ways = {
+            "decoder pool: upright, sRGB, checked, saved": by_pool(pool, paths, cores),
+            "Image.thumbnail(), saved": by_processes(saved_thumbnail, paths, cores),
+            "exif_transpose, then thumbnail, saved": by_processes(decode_then_resize, paths, cores),
+        }
+        found = measured(ways, files, 3)
+    figures = []
+    for name, (rate, cpu) in found.items():
+        figures += [told(name, rate, "/s"), told(f"{name}: CPU a file", cpu, "ms")]
+    return figures
 
 
 def main() -> None:
