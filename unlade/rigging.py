@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings as django_settings
@@ -14,11 +15,13 @@ from django.conf import settings as django_settings
 from unlade.errors import SettingsError, UsageError
 from unlade.filemaker import FileMakerConfig
 from unlade.governor.budget import Budget, Limit, annual
-from unlade.governor.periods import Period, parse_reset
+from unlade.governor.periods import Period, PeriodKind, parse_reset
 from unlade.governor.quiet import QuietHours, parse_quiet_hours
 from unlade.governor.settings import GovernorSettings, settings_for
-from unlade.ledger.allowance import Allowance
-from unlade.ledger.models import Host
+from unlade.ledger.allowance import Allowance, share_used
+from unlade.ledger.meter import Meter
+from unlade.ledger.models import AllowanceSetting, Host
+from unlade.ledger.terms import Terms, terms_of
 from unlade.media import DecoderPool
 from unlade.settings import Settings
 from unlade.spool import Spool
@@ -62,8 +65,11 @@ class Rigging:
 
     def host(self) -> Host:
         """The ledger's row of the host, made when it is new."""
-        config = self.filemaker_config()
-        return Host.objects.get_or_create(key=f"{config.url} {config.database}"[:255])[0]
+        return Host.objects.get_or_create(key=self._host_key())[0]
+
+    def _host_key(self) -> str:
+        s = self.settings
+        return f"{s.need('FILEMAKER_URL').rstrip('/')} {s.need('FILEMAKER_DATABASE')}"[:255]
 
     def store(self) -> Store:
         """Where files go."""
@@ -109,24 +115,31 @@ class Rigging:
         text = self.settings.text("UNLADE_LOG")
         return Path(text or Path(self.settings.need("UNLADE_SPOOL")).parent / "log").absolute()
 
+    def terms(self) -> Terms:
+        """What limits wire bytes: what was set in the ledger for this host goes before the settings."""
+        stored = None
+        if self.settings.text("FILEMAKER_URL") and self.settings.text("FILEMAKER_DATABASE"):
+            stored = AllowanceSetting.objects.filter(host__key=self._host_key()).first()
+        return terms_of(self.settings, stored)
+
     def year(self) -> Period:
         """The contract year of the allowance."""
         try:
-            month, day = parse_reset(self.settings["UNLADE_ALLOWANCE_RESET"])
+            month, day = parse_reset(self.terms().reset.value)
         except ValueError as error:
             raise SettingsError(f"UNLADE_ALLOWANCE_RESET: {error}") from None
         return Period("year", month, day, self.zone())
 
     def limits(self, max_bytes: int | None = None) -> Sequence[Limit]:
         """Every limit on wire bytes that is set; `max_bytes` is this run's own."""
-        s, zone = self.settings, self.zone()
+        terms, zone = self.terms(), self.zone()
         limits = []
-        if s["UNLADE_ALLOWANCE"] is not None:
-            limits.append(annual(s["UNLADE_ALLOWANCE"], self.year(), reserve_share=s["UNLADE_ALLOWANCE_RESERVE"]))
-        for kind in ("month", "day", "hour"):
-            size = s[f"UNLADE_MAX_BYTES_{kind.upper()}"]
-            if size is not None:
-                limits.append(Limit(kind, size, Period(kind, zone=zone)))
+        if terms.annual.value is not None:
+            limits.append(annual(terms.annual.value, self.year(), reserve_share=terms.reserve.value))
+        for term in (terms.month, terms.day, terms.hour):
+            if term.value is not None:
+                kind = cast(PeriodKind, term.name)
+                limits.append(Limit(kind, term.value, Period(kind, zone=zone)))
         if max_bytes is not None:
             limits.append(Limit("run", max_bytes, Period("run")))
         return limits
@@ -135,9 +148,13 @@ class Rigging:
         """What is spent and what is left, as the ledger has it."""
         return Allowance(self.host(), self.limits(), run=None, clock=self.clock, others=self.others()).budget()
 
-    def others(self) -> int:
-        """Bytes of this contract year that others used, as the console showed them."""
-        return int(self.settings["UNLADE_ALLOWANCE_USED"] or 0)
+    def others(self) -> Meter:
+        """What the host's meter counted beyond our books: by the console's readings, else UNLADE_ALLOWANCE_USED."""
+        return Meter(self.host(), int(self.settings["UNLADE_ALLOWANCE_USED"] or 0))
+
+    def share_used(self, now: datetime) -> float:
+        """How much of the contract year's allowance is used or reserved, by everybody; 0.0 where none is set."""
+        return share_used(self.budget(), now)
 
     def governor_settings(self, concurrency: int) -> GovernorSettings:
         """Pace, breaker and what a refused sign-in is recognised by."""
@@ -149,7 +166,7 @@ class Rigging:
                 cool_downs=s["UNLADE_COOLDOWNS"],
                 threshold=s["UNLADE_BREAKER_THRESHOLD"],
                 credential=self._credential(),
-                year=self.year() if s["UNLADE_ALLOWANCE"] is not None else None,
+                year=self.year() if self.terms().annual.value is not None else None,
             )
         except ValueError as error:
             raise SettingsError(str(error)) from None

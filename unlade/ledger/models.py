@@ -187,6 +187,42 @@ class TransferUsage(models.Model):
         return f"{self.kind} {self.charged} bytes"
 
 
+class AllowanceSetting(models.Model):
+    """What was set with `filemaker_allowance`: it goes before the settings `UNLADE_ALLOWANCE...`. None: not set here.
+
+    Sizes are bytes. `factor` weighs container bytes under the contract year: None counts them in full.
+    """
+
+    host = models.OneToOneField(Host, on_delete=models.CASCADE, related_name="allowance_setting")
+    annual = models.BigIntegerField(null=True, blank=True)
+    reset = models.CharField(max_length=5, blank=True, help_text="month and day of the contract year's begin, 03-10")
+    reserve = models.DecimalField(max_digits=6, decimal_places=5, null=True, blank=True, help_text="share of the year")
+    month = models.BigIntegerField(null=True, blank=True)
+    day = models.BigIntegerField(null=True, blank=True)
+    hour = models.BigIntegerField(null=True, blank=True)
+    factor = models.DecimalField(max_digits=6, decimal_places=5, null=True, blank=True)
+    factor_auto = models.BooleanField(default=False, help_text="take the factor that the console's readings show")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"allowance of {self.host.key}"
+
+
+class ConsoleReading(models.Model):
+    """The Admin Console's "total data transmitted by all hosts", as a person read it. It may lag by a day."""
+
+    host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="readings")
+    at = models.DateTimeField()
+    used = models.BigIntegerField(help_text="bytes since the contract year began")
+
+    class Meta:
+        ordering = ["at", "pk"]
+        indexes = [models.Index(fields=["host", "at"], name="unlade_reading_at")]
+
+    def __str__(self) -> str:
+        return f"{self.used} bytes at {self.at:%Y-%m-%d %H:%M}"
+
+
 class Notice(models.Model):
     """Something that people were to be told once. It stays, so that nobody is told it again."""
 
