@@ -21,9 +21,11 @@ from rich.console import Console
 from unlade.errors import Interrupted, SettingsError, UnladeError
 from unlade.importer import ContainerImport, declared, get_import
 from unlade.importing import Ended, interruptible, run_dry, run_import
+from unlade.notify import after_error, after_run
 from unlade.options import RunOptions
 from unlade.progress import BarReporter, PlainReporter, QuietReporter
 from unlade.rigging import Rigging, load_settings
+from unlade.schedule.recorded import recorded
 from unlade.settings import Settings
 from unlade.units import parse_duration, parse_size
 from unlade.voyage import Reporter, Voyage
@@ -136,10 +138,21 @@ class ImportCommand(UnladeCommand):
         parser.add_argument(
             "--order", choices=list(ORDERS), default="", help="in which order the host lists (default: as declared)"
         )
+        parser.add_argument(
+            "--quiet-hours", metavar="FROM-TO", default="", help="ask nothing of the host then, 08:00-18:00"
+        )
+        parser.add_argument(
+            "--log", metavar="FILE", help="write into FILE, rotated, what would be shown (for schedules)"
+        )
         parser.add_argument("--wait", action="store_true", help="when the host rests, wait and go on instead of ending")
 
+    def handle(self, *args: Any, **options: Any) -> None:
+        """With `--log`, leave a log and a heartbeat behind."""
+        with recorded(self, options, lambda: self.settings):
+            super().handle(*args, **options)
+
     def work(self, **options: Any) -> int:
-        """Run the import, then say how it ended."""
+        """Run the import, then say how it ended, here and to whoever is to be told."""
         importer = get_import(self.import_name or options["name"])
         run_options = self.run_options(options)
         if run_options.dry_run:
@@ -148,8 +161,14 @@ class ImportCommand(UnladeCommand):
             if options["json"]:
                 self.print_json({"source": importer.name, "outcome": "done", "dry_run": forecast.as_json(), "exit": 0})
             return 0
-        ended = self.sail(importer, run_options, self.reporter(importer, options))
-        return self.summarise(importer, ended, run_options, options)
+        try:
+            ended = self.sail(importer, run_options, self.reporter(importer, options))
+        except UnladeError as error:
+            after_error(importer.name, error, self.rigging)
+            raise
+        code = self.summarise(importer, ended, run_options, options)
+        after_run(ended, self.rigging)
+        return code
 
     def run_options(self, options: dict[str, Any]) -> RunOptions:
         """The run's options, with settings where the command line says nothing."""
@@ -163,6 +182,7 @@ class ImportCommand(UnladeCommand):
             retry_failed=options["retry_failed"],
             dry_run=options["dry_run"],
             wait=options["wait"],
+            quiet_hours=options["quiet_hours"],
             order=ORDERS.get(options["order"], ""),
             write_marker=bool(settings["UNLADE_WRITE_MARKER"]),
         )

@@ -1,0 +1,64 @@
+"""`filemaker_daemon`: stays and runs imports on a schedule, for containers and services."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.db import DatabaseError, connection
+
+from unlade.commands import UnladeCommand
+from unlade.importer import get_import
+from unlade.ledger.models import Run
+from unlade.schedule.asked import add_limits, add_schedule, import_words, schedule_from
+from unlade.schedule.daemon import Daemon, Processes, until_told
+from unlade.schedule.entry import program
+
+
+class Command(UnladeCommand):
+    help = "Stays and runs imports on a schedule, one at a time, as the governor allows. Ctrl-C or SIGTERM ends it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("names", nargs="+", metavar="NAME", help="declared imports")
+        add_schedule(parser)
+        add_limits(parser)
+
+    def work(self, **options: Any) -> int:
+        """Until somebody says stop."""
+        names = list(dict.fromkeys(get_import(name).name for name in options["names"]))
+        rig, base = self.rigging, program(sys.argv, sys.executable)
+        module = os.environ.get("DJANGO_SETTINGS_MODULE")
+        tail = ("--json", *(("--settings", module) if module else ()))
+
+        def say(line: str) -> None:
+            local = rig.clock().astimezone(rig.zone())
+            print(f"{local:%Y-%m-%d %H:%M:%S} {local.tzname()} {line}", file=sys.stderr, flush=True)
+
+        def last_run(name: str) -> datetime | None:
+            try:
+                run = Run.objects.filter(source__name=name).order_by("-number").only("started_at").first()
+                return run.started_at if run else None
+            except DatabaseError as error:
+                say(f"{name}: the database cannot be asked for the last run: {str(error).splitlines()[0]}")
+                return None
+            finally:
+                connection.close()  # it would only grow old until the next look
+
+        daemon = Daemon(
+            names,
+            schedule_from(options),
+            run=Processes(lambda name: (*base, *import_words(name, options), *tail), os.getcwd()),  # noqa: PTH109
+            last_run=last_run,
+            say=say,
+            clock=rig.clock,
+            zone=rig.zone(),
+        )
+        with until_told(daemon.stop):
+            daemon.serve()
+        if options["json"]:
+            self.print_json({"outcome": "interrupted", "runs": daemon.runs, "exit": 130})
+        return 130
