@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, Max, Sum
 from rich.text import Text
 
+from unlade.governor.allowance import FactorFit, Reading
 from unlade.governor.budget import Budget
-from unlade.ledger.models import TransferUsage
+from unlade.ledger.meter import Meter, factor_choice
+from unlade.ledger.models import Host, TransferUsage
+from unlade.ledger.terms import LEDGER, Terms
 from unlade.report.figures import AllowanceFigures
 from unlade.report.paper import WIDTH, Paper, grid
 from unlade.report.runs import iso
 from unlade.report.status import allowance_figures, host_of
 from unlade.report.status_json import allowance_json
-from unlade.report.words import clock, day, stamp
+from unlade.report.words import ago, clock, day, stamp
 from unlade.units import format_count, format_size
 
 _RUNS = 10
@@ -39,15 +43,34 @@ class RunBooks:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsoleFigures:
+    """The host's own meter: the last reading, what others used by it, and what a container byte weighs.
+
+    `chosen` is what a person said about the factor: a number, `auto` or "". `others` None: no year, or no reading.
+    """
+
+    reading: Reading | None = None
+    stale: bool = False
+    others: int | None = None
+    factor: Decimal = Decimal(1)
+    chosen: str = ""
+    fit: FactorFit | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Books:
     """The whole page."""
 
     allowance: AllowanceFigures
     runs: tuple[RunBooks, ...]
+    console: ConsoleFigures = ConsoleFigures()
+    terms: Terms | None = None
 
 
-def gather_books(now: datetime, *, budget: Budget | None = None, host_key: str | None = None) -> Books:
-    """The limits at `now` and the last runs' books, newest first."""
+def gather_books(
+    now: datetime, *, budget: Budget | None = None, host_key: str | None = None, terms: Terms | None = None
+) -> Books:
+    """The limits at `now`, the host's meter, and the last runs' books, newest first."""
     host = host_of(host_key)
     usage = TransferUsage.objects.filter(host=host) if host else TransferUsage.objects.all()
     rows: Any = (
@@ -81,12 +104,45 @@ def gather_books(now: datetime, *, budget: Budget | None = None, host_key: str |
         )
         for row in rows
     )
-    return Books(allowance_figures(budget, now, host), runs)
+    return Books(allowance_figures(budget, now, host), runs, console_figures(host, budget, now), terms)
+
+
+def console_figures(host: Host | None, budget: Budget | None, now: datetime) -> ConsoleFigures:
+    """What the readings in the ledger tell at `now`."""
+    if host is None:
+        return ConsoleFigures()
+    meter = Meter(host)
+    choice, reading = factor_choice(meter, host, now), meter.last_reading()
+    year = next((limit.period.window(now) for limit in budget.limits if limit.name == "year"), None) if budget else None
+    return ConsoleFigures(
+        reading=reading,
+        stale=reading is not None and reading.stale(now),
+        others=meter.others(year, now) if year is not None and meter.reading(year) is not None else None,
+        factor=choice.factor,
+        chosen=choice.chosen,
+        fit=meter.fit(now),
+    )
 
 
 def as_json(books: Books) -> dict[str, Any]:
-    """The allowance as in the status, and the runs."""
+    """The allowance as in the status, the host's meter, where each limit was set, and the runs."""
+    console, fit = books.console, books.console.fit
     return allowance_json(books.allowance) | {
+        "console": {
+            "read_at": iso(console.reading.at) if console.reading else None,
+            "used": console.reading.used if console.reading else None,
+            "stale": console.stale,
+            "others": console.others,
+            "container_factor": float(console.factor),
+            "container_factor_chosen": console.chosen or None,
+            "container_factor_fits": {"low": float(fit.low), "high": float(fit.high), "says": fit.sentence}
+            if fit
+            else None,
+        },
+        "terms": {
+            term.name: {"value": float(term.value) if term.name == "reserve" else term.value, "origin": term.origin}
+            for term in books.terms or ()
+        },
         "runs": [
             {
                 "source": run.source or None,
@@ -98,31 +154,15 @@ def as_json(books: Books) -> dict[str, Any]:
                 "unsettled": run.unsettled,
             }
             for run in books.runs
-        ]
+        ],
     }
 
 
 def render(books: Books, now: datetime, zone: tzinfo = UTC, *, fancy: bool = False, width: int = WIDTH) -> str:
     """The page as text."""
     paper = Paper(fancy=fancy, width=width)
-    limits = books.allowance.limits
-    if not limits:
-        paper.put("No allowance is set: UNLADE_ALLOWANCE=144GB, UNLADE_ALLOWANCE_RESET=03-10.", style="bold")
-    else:
-        table = _table(("limit", "size", "used", "reserved", "left", "resets"))
-        for limit in limits:
-            table.add_row(
-                Text(limit.name, "bold"),
-                format_size(limit.size),
-                format_size(limit.used),
-                format_size(limit.held),
-                Text(format_size(limit.left), "green" if limit.left else "bold red"),
-                _reset(limit.resets_at, now, zone),
-            )
-        paper.put(table)
-        kept = [f"{format_size(limit.reserve)} of the {limit.name}" for limit in limits if limit.reserve]
-        if kept:
-            paper.put(f"left leaves {' and '.join(kept)} untouched, as a reserve", style="dim")
+    _limits(paper, books, now, zone)
+    _console(paper, books, now, zone)
     paper.heading("Booked", f"{format_size(books.allowance.booked)} in all, in bytes of HTTP answers")
     if not books.runs:
         paper.put("nothing yet", style="dim", indent=2)
@@ -144,6 +184,94 @@ def render(books: Books, now: datetime, zone: tzinfo = UTC, *, fancy: bool = Fal
     if lost:
         paper.put(f"{format_size(lost)} of it reserved and not settled: in hand, or left so by a dead run", indent=2)
     return paper.text()
+
+
+def _limits(paper: Paper, books: Books, now: datetime, zone: tzinfo) -> None:
+    limits = books.allowance.limits
+    if not limits:
+        paper.put("No allowance is set. What the Admin Console shows sets it:", style="bold")
+        paper.command("python manage.py filemaker_allowance set --annual 144GB --reset 03-10")
+        return
+    table = _table(("limit", "size", "used", "reserved", "left", "resets"))
+    for limit in limits:
+        table.add_row(
+            Text(limit.name, "bold"),
+            format_size(limit.size),
+            format_size(limit.used),
+            format_size(limit.held),
+            Text(format_size(limit.left), "green" if limit.left else "bold red"),
+            _reset(limit.resets_at, now, zone),
+        )
+    paper.put(table)
+    kept = [f"{format_size(limit.reserve)} of the {limit.name}" for limit in limits if limit.reserve]
+    if kept:
+        paper.put(f"left leaves {' and '.join(kept)} untouched, as a reserve", style="dim")
+    for line in origins(books.terms) if books.terms else ():
+        paper.put(line, style="dim")
+    for conflict in books.terms.conflicts() if books.terms else ():
+        paper.put(conflict, style="yellow")
+
+
+def origins(terms: Terms) -> list[str]:
+    """Where the limits were set: a line for each place."""
+    places: dict[str, list[str]] = {}
+    for term in terms:
+        if term.value is not None and (terms.annual.value is not None or term.name not in ("reset", "reserve")):
+            places.setdefault(term.origin, []).append(f"{term.name} {term.shown}")
+    return [f"{_place(origin)}: {', '.join(what)}" for origin, what in places.items()]
+
+
+def _place(origin: str) -> str:
+    if origin == LEDGER:
+        return "set with filemaker_allowance"
+    return "by default" if origin == "default" else f"set in {'the ' if origin == 'environment' else ''}{origin}"
+
+
+def console_note(console: ConsoleFigures, now: datetime) -> str:
+    """A sentence when the last reading is older than a week, else ""."""
+    if not console.stale or console.reading is None:
+        return ""
+    return (
+        f"What the Admin Console shows was read {ago(console.reading.at, now)}: "
+        "enter it again with `filemaker_allowance console SIZE`."
+    )
+
+
+def _console(paper: Paper, books: Books, now: datetime, zone: tzinfo) -> None:
+    console = books.console
+    if console.reading is None and not books.allowance.year:
+        return
+    paper.heading("Admin Console")
+    if console.reading is None:
+        paper.put("Nobody has entered what it shows (Connectors, total data transmitted by all hosts):", indent=2)
+        paper.command("python manage.py filemaker_allowance console '2.4 GB'", indent=4)
+    else:
+        reading = console.reading
+        others = "" if console.others is None else f", of which at most {format_size(console.others)} by others"
+        if console.others is None and books.allowance.year:
+            others = ", in an earlier contract year"
+        paper.put(
+            f"{format_size(reading.used)} read {stamp(reading.at, zone)}, {ago(reading.at, now)}{others}", indent=2
+        )
+        note = console_note(console, now)
+        if note:
+            paper.put(note, style="yellow", indent=2)
+    _factor(paper, console)
+
+
+def _factor(paper: Paper, console: ConsoleFigures) -> None:
+    why = {"": "by default", "auto": "auto: as the readings show"}.get(console.chosen, "as you said")
+    weigh = {0: "do not count", 1: "count in full"}.get(int(console.factor), "") if console.factor in (0, 1) else ""
+    paper.put(f"container bytes {weigh or f'count {float(console.factor):g}-fold'} ({why})", indent=2)
+    if console.fit is None:
+        if console.reading is not None:
+            paper.put("Two readings with at least 500 MB of files between them, two days apart,", indent=2, style="dim")
+            paper.put("would show whether container bytes count at all.", indent=2, style="dim")
+        return
+    paper.put(console.fit.sentence, indent=2)
+    if console.fit.fits is not None and console.fit.fits != console.factor:
+        paper.put("It is used when you say so:", indent=2)
+        paper.command(f"python manage.py filemaker_allowance factor {console.fit.fits}", indent=4)
 
 
 def _table(titles: Iterable[str]) -> Any:
