@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from fmsim import edits, query
+from fmsim import edits, metadata, query
 from fmsim.answer import Reply, envelope, to_json
 from fmsim.calls import Call
 from fmsim.dataset import ContainerValue, Field, Layout, Record
 from fmsim.errors import HostError
 from fmsim.find import Test, criterion
-from fmsim.render import Renderer, field_meta
+from fmsim.render import Renderer
 from fmsim.sessions import Session
 from fmsim.tables import Table
 from fmsim.values import sort_key
@@ -44,23 +44,22 @@ class Api:
         """
         match call.action:
             case "product_info":
-                return self._product_info()
+                return metadata.product_info(self.host)
             case "databases":
-                return Reply(body=envelope({"databases": [{"name": self.host.data.database}]}))
+                return metadata.databases(self.host)
             case "validate":
                 return Reply(body=envelope({"isSessionInUse": False}))
             case "layouts":
-                return Reply(body=envelope({"layouts": self._layouts()}))
+                return metadata.layouts(self.host)
             case "scripts":
-                scripts = [({"name": s.name, "isFolder": False}, s.folder) for s in self.host.data.scripts]
-                return Reply(body=envelope({"scripts": _in_folders(scripts, "folderScriptNames")}))
+                return metadata.scripts(self.host)
         assert session is not None
         if call.action == "set_globals":
             return Reply(body=envelope({}))
         layout = self.layout(call.layout)
         match call.action:
             case "layout":
-                return self._layout_meta(layout)
+                return metadata.layout(layout)
             case "records":
                 return self._records(layout, request, session, stale)
             case "record":
@@ -105,31 +104,6 @@ class Api:
             members[f"scriptResult{step}"] = parameter if script.result is None else script.result
             members[f"scriptError{step}"] = script.error
         return members
-
-    # metadata
-
-    def _product_info(self) -> Reply:
-        info = {
-            "name": self.host.data.product_name,
-            "buildDate": "12/08/2021",
-            "version": self.host.data.product_version,
-        }
-        info |= {"dateFormat": "MM/dd/yyyy", "timeFormat": "HH:mm:ss", "timeStampFormat": "MM/dd/yyyy HH:mm:ss"}
-        return Reply(body=envelope({"productInfo": info}))
-
-    def _layouts(self) -> list[dict[str, Any]]:
-        entries = []
-        for layout in self.host.data.layouts:
-            entry: dict[str, Any] = {"name": layout.name}
-            if self.host.version >= (19, 0):
-                entry["table"] = ""
-            entries.append((entry, layout.folder))
-        return _in_folders(entries, "folderLayoutNames")
-
-    def _layout_meta(self, layout: Layout) -> Reply:
-        portals = {name: [field_meta(item) for item in fields] for name, fields in layout.portals.items()}
-        response = {"fieldMetaData": [field_meta(item) for item in layout.fields], "portalMetaData": portals}
-        return Reply(body=envelope(response))
 
     # records
 
@@ -281,16 +255,6 @@ def _field(layout: Layout, name: str) -> Field:
 
 def _sorter(name: str, result: str) -> Callable[[Record], tuple[Any, ...]]:
     return lambda row: sort_key(row.values.get(name), result)
-
-
-def _in_folders(entries: list[tuple[dict[str, Any], str]], members: str) -> list[dict[str, Any]]:
-    """Entries at the top, then each folder with its own."""
-    top = [entry for entry, folder in entries if not folder]
-    folders: dict[str, list[dict[str, Any]]] = {}
-    for entry, folder in entries:
-        if folder:
-            folders.setdefault(folder, []).append(entry)
-    return top + [{"name": name, "isFolder": True, members: inside} for name, inside in folders.items()]
 
 
 def _has_null(value: Any) -> bool:
