@@ -73,7 +73,9 @@ class Rigging:
 
     def store(self) -> Store:
         """Where files go."""
-        return open_store(self.settings.need("UNLADE_STORE"))
+        s = self.settings
+        spool, encryption = Path(s.need("UNLADE_SPOOL")), s.text("UNLADE_STORE_ENCRYPTION")
+        return open_store(s.need("UNLADE_STORE"), spool=spool, encryption=encryption)
 
     def spool(self) -> Spool:
         """Where downloads in progress lie."""

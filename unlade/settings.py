@@ -62,6 +62,9 @@ def _choice(*allowed: str) -> Callable[[str], str]:
     return parse
 
 
+_encryption = _choice("AES256", "aws:kms")
+
+
 def _flag(text: str) -> bool:
     if text.lower() in {"1", "true", "yes", "on"}:
         return True
@@ -103,6 +106,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("FILEMAKER_CA_FILE", "", "certificates to trust besides the system's, PEM"),
     Setting("FILEMAKER_READ_TIMEOUT", "90s", "how long one read from the host may take", parse_duration),
     Setting("UNLADE_STORE", "", "where files go: file:///path, s3://bucket/prefix, gs://, az://"),
+    Setting("UNLADE_STORE_ENCRYPTION", "", "AES256 | aws:kms; empty: what the bucket does by itself", _encryption),
     Setting("UNLADE_SPOOL", "", "private folder for downloads in progress"),
     Setting("UNLADE_SPOOL_MAX", "5GB", "how much the spool may hold", parse_size),
     Setting("UNLADE_CONCURRENCY", "4", "downloads at once, at the most", _number),
