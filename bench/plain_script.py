@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from typing import Any
 
 import boto3
 import requests
@@ -32,7 +33,7 @@ def main() -> int:
     http = requests.Session()
     base = f"{options.url}/fmi/data/vLatest/databases/{options.database}"
 
-    def get(url: str, **more) -> requests.Response | None:
+    def get(url: str, **more: Any) -> requests.Response | None:
         for _ in range(TRIES):
             try:
                 reply = http.get(url, timeout=60, **more)

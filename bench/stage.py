@@ -100,6 +100,8 @@ class Project:
             "UNLADE_STORE": (self.folder / "store").as_uri(),
             "UNLADE_SPOOL": str(self.folder / "spool"),
             "UNLADE_PACE": "off",
+            "UNLADE_ALLOWANCE": "144GB",
+            "UNLADE_ALLOWANCE_RESET": "03-10",
             **self.settings,
         }
 

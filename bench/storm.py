@@ -101,7 +101,8 @@ class _Stage:
             settings = {"UNLADE_STORE": self.server.url(name), **self.server.env, **SETTINGS}
             project = Project(self.folder / name, host, settings)
             project.prepare(self.folder / "data")
-            began, runs, said = time.monotonic(), 0, {}
+            began, runs = time.monotonic(), 0
+            said: dict[str, Any] = {}
             words = ["--concurrency", str(PERMITS), *(["--wait"] if wait else [])]
             while runs < MOST_RUNS:
                 _, said = project.import_images(*words)

@@ -82,7 +82,12 @@ def by_processes(way: Callable[[str], int], paths: list[Path], cores: int) -> Ca
     pool = multiprocessing.get_context("spawn").Pool(cores)
     names = [str(path) for path in paths]
     pool.map(way, names[:cores], chunksize=1)
-    return lambda: [None for _ in pool.imap_unordered(way, names, chunksize=1)] and None
+
+    def run() -> None:
+        for _ in pool.imap_unordered(way, names, chunksize=1):
+            pass
+
+    return run
 
 
 def by_pool(pool: DecoderPool, paths: list[Path], cores: int) -> Callable[[], None]:
