@@ -120,7 +120,7 @@ class Daemon:
         for place, name in enumerate(self.names):
             last = self._last(name)
             if last is None and self.schedule.daily is not None:
-                last = min(self._began, now)
+                last = self._began
             due = next_wake(now, self.schedule, last, self._retry.get(name), self.zone)
             dues.append((due, self._mine.get(name, self._began), place, name))
         due, _, _, name = min(dues)

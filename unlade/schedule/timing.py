@@ -58,23 +58,26 @@ def next_wake(
 ) -> datetime:
     """When the next run starts, in UTC; `now` when one is due, also one that was missed while the machine slept.
 
-    `last_run`: when the last run started; None: never. A daily schedule that never ran waits for its time of day.
+    `last_run`: when the last run started; None: never. A daily schedule that never ran waits for its time of day. A
+    last run that lies ahead tells nothing (the clock was set back): then one is due.
     `retry_at`: until when the last run was told to wait; before it nothing is started, and when it has come the run
-    goes on without waiting for its schedule. Times that lie ahead because the clock was set back count as now.
+    goes on without waiting for its schedule.
     """
     scheduled = _scheduled(now, schedule, last_run, zone)
     if retry_at is None:
         return scheduled
-    rested = min(last_run or now, now) + LONGEST_REST
-    return max(now, min(retry_at, max(scheduled, rested)))
+    if last_run is not None and last_run <= now:
+        retry_at = min(retry_at, max(scheduled, last_run + LONGEST_REST))
+    return max(now, retry_at)
 
 
 def _scheduled(now: datetime, schedule: Schedule, last_run: datetime | None, zone: tzinfo) -> datetime:
-    last = None if last_run is None else min(last_run, now)
+    if last_run is not None and last_run > now:
+        return now
     if schedule.every is not None:
-        return now if last is None else max(now, last + schedule.every)
+        return now if last_run is None else max(now, last_run + schedule.every)
     assert schedule.daily is not None
-    after = last or now
+    after = last_run or now
     day = after.astimezone(zone).date() - timedelta(days=1)
     while (moment := datetime.combine(day, schedule.daily, zone).astimezone(UTC)) <= after:
         day += timedelta(days=1)
