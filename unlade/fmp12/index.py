@@ -1,0 +1,159 @@
+"""The leaves in order, and where in them a path begins: the chain, and the index tree above it (FMP12.md 2, 4).
+
+The chain is what is read; the index is a hint where to start, checked against the leaf it leads to, so that a wrong
+index can cost time but never hide an entry.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from threading import Lock
+from typing import NamedTuple, Protocol
+
+from unlade.fmp12.errors import DamagedFile
+from unlade.fmp12.pages import FIRST_LEAF, ROOT, PageFile, page_head
+from unlade.fmp12.tokens import Entry, Path, index_entries, leaf_entries
+
+_INDEX_KEPT = 64
+_LEAVES_KEPT = 16
+_MAX_LEVEL = 16
+#: How far the index may be off. With a sound index one step back is enough.
+_MAX_STEPS = 64
+
+
+class Leaf(NamedTuple):
+    """One leaf. `gap` tells that something between the leaf before and this one is lost (salvage only)."""
+
+    number: int
+    entries: list[Entry]
+    gap: bool = False
+
+
+class Leaves(Protocol):
+    """The leaves of a file in rising order of their entries."""
+
+    def leaves(self, target: Path = ()) -> Iterator[Leaf]:
+        """All leaves from the one on that can hold the first entry at or behind `target`."""
+
+
+class ChainLeaves:
+    """The leaves of a sound file, by the chain. Raises `DamagedFile` at the page where a rule is broken."""
+
+    def __init__(self, file: PageFile) -> None:
+        self._file = file
+        self._index: dict[int, tuple[list[Path], list[int]]] = {}
+        self._recent: dict[int, list[Entry]] = {}
+        self._lock = Lock()
+
+    def leaves(self, target: Path = ()) -> Iterator[Leaf]:
+        number = self._start(target) if target else FIRST_LEAF
+        before = None if target else 0
+        last: Path = ()
+        while number:
+            page = self._file.page(number)
+            head = page_head(page, number, self._file.count)
+            if head.level != 0:
+                raise DamagedFile(number, "the chain of leaves leads to another kind of page")
+            # Each leaf names the one before it, which also makes a loop impossible.
+            if before is not None and head.previous != before:
+                raise DamagedFile(number, "the chain of leaves does not lead back")
+            entries = self._entries(page, head.end, number)
+            if entries:
+                if (*entries[0][0], entries[0][1]) <= last:
+                    raise DamagedFile(number, "its keys are out of order with the leaf before")
+                last = (*entries[-1][0], entries[-1][1])
+            yield Leaf(number, entries)
+            before, number = number, head.next
+
+    def _entries(self, page: bytes, end: int, number: int) -> list[Entry]:
+        entries = self._recent.get(number)
+        if entries is None:
+            entries = leaf_entries(page, end, number)
+            with self._lock:
+                while len(self._recent) >= _LEAVES_KEPT:
+                    del self._recent[next(iter(self._recent))]
+                self._recent[number] = entries
+        return entries
+
+    def _first(self, number: int) -> tuple[Path | None, int]:
+        """First (path, key) of leaf `number`, None if it is empty, and the number of the leaf before."""
+        page = self._file.page(number)
+        head = page_head(page, number, self._file.count)
+        if head.level != 0:
+            raise DamagedFile(number, "the index leads to a page that is no leaf")
+        entries = self._entries(page, head.end, number)
+        return ((*entries[0][0], entries[0][1]) if entries else None), head.previous
+
+    def _start(self, target: Path) -> int:
+        """A leaf that begins at or before `target`, by the index, near to it."""
+        number = self._descend(target)
+        for _ in range(_MAX_STEPS):
+            first, before = self._first(number)
+            if number == FIRST_LEAF or (first is not None and first <= target):
+                return number
+            if not before:
+                raise DamagedFile(number, "the chain of leaves does not start where it should")
+            number = before
+        raise DamagedFile(number, "the index and the chain of leaves do not agree")
+
+    def _descend(self, target: Path) -> int:
+        number, level = ROOT, None
+        for _ in range(_MAX_LEVEL):
+            separators, children, own = self._node(number)
+            if level is not None and own != level:
+                raise DamagedFile(number, "it has the wrong level in the index")
+            number = children[max(bisect_right(separators, target) - 1, 0)]
+            if own == 1:
+                return number
+            level = own - 1
+        raise DamagedFile(number, "the index is too deep")
+
+    def _node(self, number: int) -> tuple[list[Path], list[int], int]:
+        head = self._file.head(number)
+        if not 1 <= head.level <= _MAX_LEVEL:
+            raise DamagedFile(number, "it should be a page of the index")
+        node = self._index.get(number)
+        if node is None:
+            node = index_entries(self._file.page(number), head.end, number)
+            with self._lock:
+                while len(self._index) >= _INDEX_KEPT:
+                    del self._index[next(iter(self._index))]
+                self._index[number] = node
+        return *node, head.level
+
+
+def index_leaves(file: PageFile) -> Iterator[int]:
+    """Numbers of all leaves in order, by the index alone; to be compared with the chain. Raises `DamagedFile`."""
+    level = _index_level(file, ROOT)
+    walk: list[tuple[int, Iterator[int]]] = [(level, iter(_children(file, ROOT)))]
+    seen = 0
+    while walk:
+        level, children = walk[-1]
+        number = next(children, None)
+        if number is None:
+            walk.pop()
+            continue
+        seen += 1
+        if seen > file.count:
+            raise DamagedFile(number, "the index leads in circles")
+        if level == 1:
+            yield number
+            continue
+        if _index_level(file, number) != level - 1:
+            raise DamagedFile(number, "it has the wrong level in the index")
+        walk.append((level - 1, iter(_children(file, number))))
+
+
+def _index_level(file: PageFile, number: int) -> int:
+    level = file.head(number).level
+    if not 1 <= level <= _MAX_LEVEL:
+        raise DamagedFile(number, "it should be a page of the index")
+    return level
+
+
+def _children(file: PageFile, number: int) -> list[int]:
+    children = index_entries(file.page(number), file.head(number).end, number)[1]
+    if any(not FIRST_LEAF <= child < file.count for child in children):
+        raise DamagedFile(number, "the index leads out of the file")
+    return children
