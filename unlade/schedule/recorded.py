@@ -20,7 +20,7 @@ from contextlib import contextmanager, redirect_stderr
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.core.management.color import no_style
@@ -108,7 +108,8 @@ class Heartbeat:
 
     def _write(self) -> None:
         draft = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        draft.write_text(json.dumps(self._told), encoding="utf-8")
+        with open_private(str(draft), "w") as file:
+            file.write(json.dumps(self._told))
         draft.replace(self._path)
 
 
@@ -127,9 +128,14 @@ class _Private(RotatingFileHandler):
         return record.levelno >= logging.WARNING or record.name.partition(".")[0] == "unlade"
 
     def _open(self) -> io.TextIOWrapper:
-        # Private from its first moment.
-        number = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        return io.TextIOWrapper(io.FileIO(number, "a"), encoding=self.encoding, write_through=True)
+        return open_private(self.baseFilename, "a")
+
+
+def open_private(path: str, mode: Literal["a", "w"]) -> io.TextIOWrapper:
+    """A file that is its owner's alone from its first moment, where the system knows modes."""
+    flags = os.O_APPEND if mode == "a" else os.O_TRUNC
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o600)
+    return io.TextIOWrapper(io.FileIO(number, mode), encoding="utf-8", write_through=True)
 
 
 @contextmanager
