@@ -70,7 +70,7 @@ class Agenda:
     def __init__(self, books: Books, options: RunOptions, now: datetime, recovered: list[tuple[Item, Order]]) -> None:
         self._books = books
         self._options = options
-        self._started = now
+        self._pass_began = now
         self.ready: deque[tuple[Item, Order]] = deque(recovered)
         self._windows = deque(windows(books.pending_places(), options.batch_size))
         self._open_window: tuple[int, int] | None = None
@@ -112,7 +112,7 @@ class Agenda:
         if request.part == "open":
             self._close_window(request, listed)
         elif request.part == "new":
-            self._walked(page)
+            self._walked(page, now)
         elif self._full is not None and self._full.complete:
             self._full = None
             self._met_all = True
@@ -128,7 +128,7 @@ class Agenda:
         ).exclude(pk__in=met)
         self.ready.extend((item, order_for(item, None)) for item in missed)
 
-    def _walked(self, page: Page) -> None:
+    def _walked(self, page: Page, now: datetime) -> None:
         walk = self._walk
         assert walk is not None
         anchor = page.records[-1].record_id if page.records else self._books.source.anchor
@@ -137,21 +137,23 @@ class Agenda:
             self._walk = None
             if self._books.alive() != page.count.found:
                 # Records vanished, or some were missed while the order shifted: only a full pass can tell which.
+                # What this run saw before may have vanished since, so the pass counts from here.
+                self._pass_began = now
                 self._full = Walk("full", self._options.batch_size, self._met_in_this_pass)
 
     def _in_ledger(self, record_ids: list[str]) -> Container[str]:
         return self._books.known(record_ids)
 
     def _met_in_this_pass(self, record_ids: list[str]) -> Container[str]:
-        return self._books.known(record_ids, since=self._started)
+        return self._books.known(record_ids, since=self._pass_began)
 
     def _look_for_gone(self) -> None:
-        missing = self._books.missing_since(self._started)
+        missing = self._books.missing_since(self._pass_began)
         if missing.count() <= _CONFIRM:
             self.ready.extend((item, order_for(item, None, confirm_gone=True)) for item in missing)
         else:
             for item in missing.iterator(chunk_size=500):
-                self._books.gone(item, self._started)
+                self._books.gone(item, self._pass_began)
 
     # Items.
 

@@ -27,8 +27,8 @@ class Walk:
     """One walk through the source's order, from `start` (a place whose record is known) or from the first record.
 
     `known(record_ids)` returns which of them the walk has met: for a resumed listing those in the ledger, for a full
-    pass those seen in this pass. It is asked before the page is taken. `batch` is records per request; with 1 there is
-    no room for an anchor and drift shows only in the final count.
+    pass those seen in this pass. It is asked before the page is taken. `batch` is records per request, two at the
+    least: without an anchor records would be lost when others disappear.
     """
 
     def __init__(
@@ -40,19 +40,19 @@ class Walk:
         start: int = 0,
     ) -> None:
         self.part = part
-        self.batch = batch
+        self.batch = max(2, batch)
         self.complete = False
         self.reached = start  #: place of the last record that was taken
         self.drifted = False
         self._known = known
-        self._next = max(1, start if batch > 1 else start + 1)
+        self._next = max(1, start)
 
     def request(self, most: int | None = None) -> PageRequest | None:
         """The next page to ask for, with at most `most` records that are new; None when the walk is over."""
         if self.complete:
             return None
         limit = self.batch if most is None else max(2, min(self.batch, most + 1))
-        return PageRequest(self.part, self._next, min(limit, self.batch))
+        return PageRequest(self.part, self._next, limit)
 
     def took(self, request: PageRequest, page: Page) -> bool:
         """Take the answer to `request`. True when the page's records continue the walk without a gap.
@@ -62,7 +62,7 @@ class Walk:
         ids = [record.record_id for record in page.records]
         if not ids:
             return self._past_the_end(request, page.count.found)
-        anchored = self.batch > 1 and request.offset == self.reached
+        anchored = request.offset == self.reached
         if anchored and request.offset > 1 and ids[0] not in self._known(ids[:1]):
             self._step_back(request.offset)
             return False
@@ -70,8 +70,8 @@ class Walk:
         self.reached = last
         if last >= page.count.found:
             self.complete = True
-        self._next = last if self.batch > 1 else last + 1
-        if self.batch > 1 and len(ids) == 1 and not self.complete:
+        self._next = last
+        if len(ids) == 1 and not self.complete:
             # Only the anchor came although there is more: ask for the record behind it, or the walk stands still.
             self._next = last + 1
         return True

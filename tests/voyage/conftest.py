@@ -47,7 +47,9 @@ def _port(data: DataSet, folder: Path, url: str, store: str, pool: DecoderPool, 
 
 
 @pytest.fixture
-def make_port(sqlite_url: str, tmp_path: Path, pool: DecoderPool, django_db_blocker: DjangoDbBlocker) -> Iterator[PortMaker]:
+def make_port(
+    sqlite_url: str, tmp_path: Path, pool: DecoderPool, django_db_blocker: DjangoDbBlocker
+) -> Iterator[PortMaker]:
     """`make_port(data, **simulator arguments)`: a context with a port on an SQLite file and a folder."""
 
     def make(data: DataSet, **host: Any) -> Any:

@@ -25,10 +25,11 @@ from fmsim.clinic import READER, WRITER
 from fmsim.clinic.tables import layouts
 from unlade.importer import get_import
 from unlade.importing import Ended, run_import
-from unlade.ledger.models import Item, Source, TransferUsage, state_counts
+from unlade.ledger.models import Item, Source, TransferUsage
 from unlade.media import DecoderPool
 from unlade.options import RunOptions
 from unlade.progress import QuietReporter
+from unlade.report.tally import totals_of
 from unlade.rigging import Rigging, utc_now
 from unlade.settings import Settings
 from unlade.store import Store, open_store
@@ -265,7 +266,7 @@ class Port:
         `books`: `equal` (to the byte, without faults), `enough` (never below the host's count), `` (not compared).
         """
         source = Source.objects.get(name="images")
-        totals = state_counts(source)
+        totals, _ = totals_of(source)
         assert sum(totals.values()) == source.found, totals
         self._check_rows()
         self._check_store()

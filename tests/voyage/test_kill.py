@@ -43,7 +43,9 @@ def _cargo(count: int) -> object:
     """Plain ones, a damaged best field above a good lesser one, duplicates and an empty record."""
     special = {}
     for number in range(5, count, 9):
-        special[number] = record(number, **{FULL: raw(jpeg(f"cut {number}", 4000)[:-700]), LESSER: photo(f"good {number}")})
+        special[number] = record(
+            number, **{FULL: raw(jpeg(f"cut {number}", 4000)[:-700]), LESSER: photo(f"good {number}")}
+        )
     special[count] = record(count, **{FULL: ""})
     return cargo(count, special=special)
 

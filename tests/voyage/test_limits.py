@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.voyage.harness import FULL, FIELDS, MISSING, PortMaker, cargo, photo, record
+from tests.voyage.harness import FIELDS, FULL, MISSING, PortMaker, cargo, photo, record
 
 
 def test_limit_counts_downloads_started_and_no_page_is_asked_for_then(make_port: PortMaker) -> None:
@@ -111,7 +111,9 @@ def test_dry_run_writes_nothing_but_its_bookings(make_port: PortMaker) -> None:
 
 
 def test_wait_sleeps_through_a_rest_and_goes_on(make_port: PortMaker) -> None:
-    storm = [{"on": "container", "nth": {"from": 6}, "for_seconds": 0.3, "times": 1, "do": {"status": 502, "body": "html"}}]
+    storm = [
+        {"on": "container", "nth": {"from": 6}, "for_seconds": 0.3, "times": 1, "do": {"status": 502, "body": "html"}}
+    ]
     with make_port(cargo(40), faults=storm, environ={"UNLADE_COOLDOWNS": "1s"}) as port:
         ended = port.run(wait=True)
         assert (ended["outcome"], ended["totals"]["imported"]) == ("done", 40)
