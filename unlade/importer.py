@@ -27,7 +27,7 @@ from unlade.dates import parse_date
 from unlade.errors import UsageError
 from unlade.owners import Owner
 
-__all__ = ["Consignment", "ContainerImport", "DateField", "Owner", "Thumbnail", "declared", "get_import"]
+__all__ = ["Consignment", "ContainerImport", "DateField", "Owner", "RowFacts", "Thumbnail", "declared", "get_import"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,16 @@ class Consignment:
     uploaded_by: str
     metadata: Mapping[str, Any]
     attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowFacts:
+    """What one of the project's rows says of its file, for checks. "" and None: the row does not say."""
+
+    key: str
+    owner: Any = None  #: primary key of the owner's row
+    thumbnail_key: str = ""
+    sha256: str = ""
 
 
 class ContainerImport:
@@ -148,6 +158,17 @@ class ContainerImport:
     def orphans(self, after: Any, limit: int) -> Sequence[Any]:
         """Primary keys of rows of this import that have no owner: up to `limit`, rising, behind `after` (None: first)."""
         return ()
+
+    def rows(self, pks: Sequence[str]) -> Mapping[str, RowFacts] | None:
+        """What the rows with these primary keys say; those that are not there are left out.
+
+        Keys are texts, as the ledger keeps them; at most 500 at a time. None: this project's rows are not looked at.
+        """
+        return None
+
+    def row_metadata(self, pk: str) -> Mapping[str, Any]:
+        """The fields of the source as the row keeps them, for writing it anew without the source; {} if it does not."""
+        return {}
 
     # What the engine asks.
 

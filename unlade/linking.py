@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from unlade.importer import ContainerImport
+from unlade.ledger.events import LINKED, OWNER_LOST, note_all
 from unlade.ledger.models import Item
 from unlade.owners import OwnerFinder, OwnerMatch
 from unlade.states import ItemState, check_arrow
@@ -110,9 +111,9 @@ def _take_back(items: QuerySet[Item], now: datetime) -> None:
     """Say of imported items that they have lost their owner; they are looked at with the others that have none."""
     check_arrow(ItemState.IMPORTED, ItemState.UNLINKED)
     missing = OwnerMatch(reason="owner_missing")
-    items.filter(state=ItemState.IMPORTED).update(
-        state=ItemState.UNLINKED, reason=missing.reason, detail=missing.detail, settled_at=now
-    )
+    lost = items.filter(state=ItemState.IMPORTED)
+    note_all([(item, {}) for item in lost.only("pk")], OWNER_LOST, now)
+    lost.update(state=ItemState.UNLINKED, reason=missing.reason, detail=missing.detail, settled_at=now)
 
 
 def _relink(importer: ContainerImport, items: QuerySet[Item], report: RelinkReport, now: datetime) -> None:
@@ -131,6 +132,8 @@ def _relink(importer: ContainerImport, items: QuerySet[Item], report: RelinkRepo
     report.alone.update(match.reason for _, match in alone)
     if not report.dry_run:
         _move_to_imported(linked, now)
+        owners = {item.pk: owner for item, owner in owned}
+        note_all([(item, {"owner": str(owners[item.pk].pk)}) for item in linked], LINKED, now)
         _leave_alone(alone, now)
 
 

@@ -64,6 +64,13 @@ ARROWS: dict[tuple[ItemState, ItemState], str] = {
     (S.EMPTY, S.IMPORTED): "The record was filled in FileMaker since, and its file is here.",
     (S.EMPTY, S.ACCEPTED): "A person closed it.",
     (S.ACCEPTED, S.PENDING): "A person opened it again.",
+    (S.ACCEPTED, S.FAILED): "A person opened it again; it is as it was.",
+    (S.ACCEPTED, S.UNLINKED): "A person opened it again; it is as it was.",
+    (S.ACCEPTED, S.QUARANTINED): "A person opened it again; it is as it was.",
+    (S.ACCEPTED, S.EMPTY): "A person opened it again; it is as it was.",
+    (S.IMPORTED, S.FAILED): "A check found its object or row wrong, and a person asked for another try.",
+    (S.UNLINKED, S.FAILED): "A check found its object or row wrong, and a person asked for another try.",
+    (S.QUARANTINED, S.FAILED): "A check found its object or row wrong, and a person asked for another try.",
 }
 
 #: States in which nothing is left to do by itself.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from clinic.images import batches
 from clinic.images.models import Image
 from clinic.texts import cut_name, storable
 from unlade.cargo import Content
-from unlade.importer import Consignment, ContainerImport, DateField, Owner, Thumbnail
+from unlade.importer import Consignment, ContainerImport, DateField, Owner, RowFacts, Thumbnail
 from unlade.owners import normalise_ref
 from unlade.states import ItemState
 
@@ -80,6 +80,15 @@ class ImageImport(ContainerImport):
         if after is not None:
             rows = rows.filter(pk__gt=after)
         return list(rows.values_list("pk", flat=True)[:limit])
+
+    def rows(self, pks: Sequence[str]) -> Mapping[str, RowFacts]:
+        """Where the images' rows point to."""
+        rows = Image.objects.filter(pk__in=pks).values_list("pk", "key", "batch__patient", "thumbnail_key", "sha256")
+        return {str(pk): RowFacts(*facts) for pk, *facts in rows}
+
+    def row_metadata(self, pk: str) -> Mapping[str, Any]:
+        """FileMaker's fields as they were read."""
+        return Image.objects.filter(pk=pk).values_list("filemaker_metadata", flat=True).first() or {}
 
 
 def _order(record_id: str) -> int:

@@ -21,6 +21,7 @@ from django.db.models import F, Max, Q, QuerySet
 from unlade.cargo import Attempt, Content, Count, Outcome, RefStatus, SourceRecord, Wire
 from unlade.errors import OwnNetworkDown
 from unlade.importer import Consignment, ContainerImport
+from unlade.ledger.events import GONE, note, note_all, settled_detail
 from unlade.ledger.models import Item, Run, Source, state_counts
 from unlade.owners import OwnerFinder, OwnerMatch, normalise_ref
 from unlade.states import SETTLED, STORED, ItemState, RunOutcome
@@ -180,9 +181,11 @@ class Books:
         Item.objects.bulk_update(
             changed, ["position", "seen_at", "gone_at", "mod_id", "attempts", "tries", "state"], batch_size=200
         )
-        for item in fresh:
-            if item.state != S.PENDING:
-                self._ends(item, item.state)
+        closed = [item for item in fresh if item.state != S.PENDING]
+        for item in closed:
+            self._ends(item, item.state)
+        for state in {item.state for item in closed}:
+            note_all([(item, settled_detail(item)) for item in closed if item.state == state], state, now, self.run)
         return listed
 
     def _slots(self, record: SourceRecord) -> list[str]:
@@ -248,6 +251,7 @@ class Books:
         """The record is no longer in the source: it leaves the totals, its file stays."""
         item.gone_at, item.in_hand = now, None
         item.save(update_fields=["gone_at", "in_hand"])
+        note(item, GONE, now, self.run)
 
     def listed_through(self, place: int, anchor: str, complete: bool) -> None:
         """Remember how far the listing came."""
@@ -337,6 +341,9 @@ class Books:
                     final=False,
                 )
         self._write(item, record, outcome, now)
+        if outcome.state != S.PENDING:
+            owner = landed[0].owner if landed else None
+            note(item, item.state, now, self.run, **settled_detail(item, owner))
         return landed
 
     def _record(
@@ -434,7 +441,7 @@ _SETTLED_FIELDS = [
         "category",
     ),
     *("field", "lesser_copy", "original_name", "key", "size", "sha256", "mime_type", "width", "height", "notes", "row"),
-    *("thumbnail_key", "thumbnail_size", "thumbnail_error", "spare_key", "settled_at", "settled_in"),
+    *("thumbnail_key", "thumbnail_size", "thumbnail_error", "spare_key", "settled_at", "settled_in", "proven_at"),
 ]
 
 
@@ -470,6 +477,8 @@ def _attempt_json(attempt: Attempt) -> dict[str, Any]:
 def _store_facts(item: Item, outcome: Outcome) -> None:
     stored, content = outcome.stored, outcome.content
     assert stored is not None
+    if (item.key, item.sha256) != (stored.key, stored.sha256):
+        item.proven_at = None  # what was read was another object
     item.key, item.size, item.sha256 = stored.key, stored.size, stored.sha256
     item.field, item.lesser_copy = outcome.field, outcome.lesser_copy
     item.original_name = outcome.original_name[:255]

@@ -39,6 +39,9 @@ class Source(models.Model):
     anchor = models.CharField(max_length=64, blank=True, help_text="record id at that place")
     listing_complete = models.BooleanField(default=False)
     bytes_per_record = models.PositiveIntegerField(default=0, help_text="largest seen on a page")
+    reading_since = models.DateTimeField(
+        null=True, blank=True, help_text="when an unfinished reading of all objects began"
+    )
 
     def __str__(self) -> str:
         return self.name
@@ -134,6 +137,9 @@ class Item(models.Model):
     marked_at = models.DateTimeField(null=True, blank=True)
     accepted_by = models.CharField(max_length=150, blank=True)
     accepted_why = models.TextField(blank=True)
+    proven_at = models.DateTimeField(
+        null=True, blank=True, help_text="when its object was last read and had its sha256"
+    )
 
     seen_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True, blank=True)
@@ -158,6 +164,25 @@ class Item(models.Model):
         """Change the state along an allowed arrow. Raises `ValueError` for any other."""
         check_arrow(self.state, state)
         self.state = state
+
+
+class Event(models.Model):
+    """Something that happened to an item; kept so that its story can be told when the source is long switched off.
+
+    `what` is the state that a try ended in, or one of `unlade.ledger.events`. `detail` holds ids and codes only.
+    """
+
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField()
+    run = models.ForeignKey(Run, null=True, blank=True, on_delete=models.SET_NULL, related_name="events")
+    what = models.CharField(max_length=20)
+    detail = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.item} {self.what}"
 
 
 class TransferUsage(models.Model):
