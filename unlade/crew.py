@@ -38,6 +38,8 @@ class Bridge:
         Raises what it raises; `Interrupted` when the loop has ended.
         """
         if threading.get_ident() == self._home:
+            if transaction.get_connection().in_atomic_block:
+                return what()  # part of the caller's transaction; a savepoint for each booking costs more than it does
             with transaction.atomic():
                 return what()
         if self._closed:

@@ -42,6 +42,9 @@ DAMAGED = frozenset({"damaged", "truncated", "not_a_file", "zero_bytes"})
 #: Files below this are durable once, at their end; longer ones note on the way what came over the wire.
 _NOTE_ABOVE = 4 * 1024 * 1024
 
+#: What the bodies of redirects may add to a file's bytes.
+_REDIRECTS = 1000
+
 
 @dataclass
 class Haul:
@@ -213,8 +216,7 @@ class Fetcher:
                 with ship.source.download(record, ref, resume_at=writer.size) as download:
                     opened = download
                     self.known_size = download.content_length
-                    left = max(0, (download.content_length or 0) - download.resumed_at)
-                    booking.raise_to(download.wire.total + left)
+                    booking.raise_to(_announced(download))
                     if writer.size and not download.resumed_at:
                         writer.restart()
                     try:
@@ -284,6 +286,12 @@ class Fetcher:
         if self.booking is not None:
             self.booking.settle(Wire())
             self.booking = None
+
+
+def _announced(download: Download) -> int:
+    """Wire bytes that an opened download will have taken by the host's word; part of its body came with its head."""
+    left = max(0, (download.content_length or 0) - download.resumed_at)
+    return download.wire.headers + max(download.wire.container, left + _REDIRECTS)
 
 
 def _wrong(parcel: Parcel, locator: str) -> str | None:

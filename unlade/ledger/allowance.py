@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db import connection
+from django.db.models import Count, Q, QuerySet, Sum
 
 from unlade.cargo import Wire
 from unlade.governor import budget as rules
@@ -25,6 +26,8 @@ _FRESH = timedelta(seconds=20)
 
 #: What the heads of one download may take at the most; of a reservation so much is never weighed as a file's bytes.
 _HEADS = 4000
+
+_HOSTS = Host._meta.db_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +122,11 @@ class Allowance:
 
         So bookings of all processes follow one another, and each is made in sight of all before it.
         """
-        Host.objects.filter(pk=self._host.pk).update(booked=F("booked") + 1)
-        booked = Host.objects.values_list("booked", flat=True).get(pk=self._host.pk)
+        # Twice for each download: put together by hand, since building these two costs ten times their execution.
+        with connection.cursor() as cursor:
+            cursor.execute(f"UPDATE {_HOSTS} SET booked = booked + 1 WHERE id = %s", [self._host.pk])
+            cursor.execute(f"SELECT booked FROM {_HOSTS} WHERE id = %s", [self._host.pk])
+            (booked,) = cursor.fetchone()
         expected, self._booked = self._booked + 1, booked
         return booked != expected
 
