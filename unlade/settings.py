@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,16 @@ def _flag(text: str) -> bool:
     raise ValueError("must be 1 or 0")
 
 
+def _price(text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise ValueError("must be an amount such as 60 or 59.90") from None
+    if not value.is_finite() or value < 0:
+        raise ValueError("must be 0 or more")
+    return value
+
+
 def _percent(text: str) -> float:
     value = float(text.rstrip("% "))
     if not 0 <= value < 100:
@@ -121,6 +132,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("UNLADE_MAX_BYTES_HOUR", "", "most bytes in one hour; empty: no limit", parse_size),
     Setting("UNLADE_MAX_BYTES_DAY", "", "most bytes in one day; empty: no limit", parse_size),
     Setting("UNLADE_MAX_BYTES_MONTH", "", "most bytes in one month; empty: no limit", parse_size),
+    Setting("UNLADE_BLOCK_PRICE", "60", "what a block of more allowance costs a year", _price),
+    Setting("UNLADE_BLOCK_SIZE", "24GB", "how much such a block is", parse_size),
     Setting("UNLADE_TIME_ZONE", "UTC", "time zone of the reset date and of days in reports"),
     Setting("UNLADE_WRITE_MARKER", "", "1: write the declared marker field back into FileMaker", _flag),
     Setting("UNLADE_UPLOADED_BY", "", "uploaded_by of new rows; empty: the import's name"),

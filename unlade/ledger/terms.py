@@ -43,7 +43,7 @@ class Term:
         if self.name == "reset":
             return str(self.value)
         if self.name == "reserve":
-            return f"{Decimal(str(self.value)) * 100:.4g} %"
+            return f"{float(self.value) * 100:g} %"
         return format_size(self.value)
 
 

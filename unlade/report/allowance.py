@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Count, Max, Sum
 from rich.text import Text
 
-from unlade.governor.allowance import FactorFit, Reading
+from unlade.governor.allowance import LAG, FactorFit, Reading
 from unlade.governor.budget import Budget
 from unlade.ledger.meter import Meter, factor_choice
 from unlade.ledger.models import Host, TransferUsage
@@ -47,11 +47,13 @@ class ConsoleFigures:
     """The host's own meter: the last reading, what others used by it, and what a container byte weighs.
 
     `chosen` is what a person said about the factor: a number, `auto` or "". `others` None: no year, or no reading.
+    `ours`: what we alone had moved in the reading's year a day before it, in wire bytes.
     """
 
     reading: Reading | None = None
     stale: bool = False
     others: int | None = None
+    ours: int = 0
     factor: Decimal = Decimal(1)
     chosen: str = ""
     fit: FactorFit | None = None
@@ -114,10 +116,12 @@ def console_figures(host: Host | None, budget: Budget | None, now: datetime) -> 
     meter = Meter(host)
     choice, reading = factor_choice(meter, host, now), meter.last_reading()
     year = next((limit.period.window(now) for limit in budget.limits if limit.name == "year"), None) if budget else None
+    known = year is not None and meter.reading(year) is not None
     return ConsoleFigures(
         reading=reading,
+        ours=meter.books(year.start, reading.at - LAG).total if known and year and reading else 0,
         stale=reading is not None and reading.stale(now),
-        others=meter.others(year, now) if year is not None and meter.reading(year) is not None else None,
+        others=meter.others(year, now) if known and year else None,
         factor=choice.factor,
         chosen=choice.chosen,
         fit=meter.fit(now),
@@ -264,6 +268,9 @@ def _factor(paper: Paper, console: ConsoleFigures) -> None:
     weigh = {0: "do not count", 1: "count in full"}.get(int(console.factor), "") if console.factor in (0, 1) else ""
     paper.put(f"container bytes {weigh or f'count {float(console.factor):g}-fold'} ({why})", indent=2)
     if console.fit is None:
+        if console.reading is not None and console.reading.used < console.ours * 0.9:
+            less = f"The reading is less than the {format_size(console.ours)} that we alone had moved a day before:"
+            paper.put(f"{less} container bytes may not count.", indent=2)
         if console.reading is not None:
             paper.put("Two readings with at least 500 MB of files between them, two days apart,", indent=2, style="dim")
             paper.put("would show whether container bytes count at all.", indent=2, style="dim")
