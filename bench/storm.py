@@ -12,8 +12,8 @@ Targets for unlade: all 2,000 images arrive; once the breaker has opened at most
 before that at most its threshold and the permits in flight; container bytes beyond what is kept are below 1 %. Why:
 this is what happened to the clinic, and every 502 and every wasted megabyte was paid for by somebody.
 
-How the host's log is read: answers 502 that lie closer together than half of the first pause are one burst. A burst
-with a complete download between it and the one before is a fresh breakdown, any other is a trial after a pause.
+How the host's log is read: answers 502 that lie closer together than half of the first pause are one burst. A burst is
+a fresh breakdown when a download that began after the one before came through; any other is a trial after a pause.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ def bursts(log: Sequence[Mapping[str, Any]]) -> Bursts:
     good_since = fresh = True
     for entry in sorted(log, key=finished_at):
         if entry["status"] != 502:
-            good_since |= entry["kind"] == "container" and entry["complete"]
+            begun = datetime.fromisoformat(entry["time"])
+            good_since |= _complete(entry) and (last is None or begun > last)
             continue
         now = finished_at(entry)
         if last is not None and now - last <= half:
