@@ -13,6 +13,7 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
@@ -100,8 +101,13 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _address(text: str) -> str:
-    if not text.startswith(("https://", "http://")):
-        raise ValueError("must begin with https:// or http://")
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("must be an address like https://example.com/path")
     return text
 
 

@@ -114,16 +114,20 @@ def _host(rig: Rigging, now: datetime, *, refused: bool) -> Iterator[tuple[Event
 
 
 def _allowance(rig: Rigging, now: datetime) -> Iterator[Event]:
-    """Each share of the year's allowance once; where several are passed at once, the highest alone is told."""
+    """Shares of what may be used this year, each once; where several are passed at once, the highest alone is told.
+
+    Of what may be used, not of the whole: the reserve stays untouched, so a share of the whole might never be reached.
+    """
     for room in rig.budget().headroom(now):
         limit = room.limit
-        if limit.name != "year" or not limit.size or room.resets_at is None:
+        if limit.name != "year" or not limit.usable or room.resets_at is None:
             continue
         used = room.used + room.held
-        passed = [share for share in SHARES if used * 100 >= limit.size * share]
+        passed = [share for share in SHARES if used * 100 >= limit.usable * share]
+        kept = f"; {format_size(limit.reserve)} more are kept back" if limit.reserve else ""
         for place, share in enumerate(passed):
-            left = format_size(max(0, limit.size - used))
             text = (
-                "" if place else f"{share} % of the year's allowance of {format_size(limit.size)} is used: {left} left."
+                f"{share} % of this year's allowance is used: {format_size(used)} of {format_size(limit.usable)}{kept}."
             )
-            yield Event("allowance", f"allowance:{rig.host().pk}:{room.resets_at:%Y-%m-%d}:{share}", text)
+            key = f"allowance:{rig.host().pk}:{room.resets_at:%Y-%m-%d}:{share}"
+            yield Event("allowance", key, "" if place else text)

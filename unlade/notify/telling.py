@@ -60,6 +60,8 @@ def _telling(tell: Callable[[], None], rig: Rigging, *, patience: float) -> None
         ways = channels(rig.settings)
         tell()
         deliver(ways, rig.clock())
+    except UnladeError as error:
+        log.error("notices could not be told: %s %s", error, error.remedy)
     except Exception:
         log.exception("notices could not be told; the next run tries again")
     try:

@@ -104,21 +104,24 @@ def _size(path: Path) -> int:
 
 
 def verdict(found: Found, present: Sequence[str], scheduler: str, hints: Sequence[str]) -> tuple[int, list[str]]:
-    """The exit code of `install`, and what to tell a person. `present`: the settings that are set here."""
+    """The exit code of `install`, and what to tell a person. `present`: the settings that are set here.
+
+    A setting that is missing there is a failure only as long as nothing proved that it works without.
+    """
     if found.beat is None:
         lines = [f"{scheduler} has not started it in time."]
         lines += [f"It said: {found.output}"] if found.output else []
         return 1, [*lines, *hints]
     lines = [f"{scheduler} started it (process {found.beat['process']}, user {found.beat['user']})."]
-    missing = sorted(set(present) - set(found.beat["present"]))
-    if missing:
-        lines.append(f"There it lacks {', '.join(missing)}: put them into .env, then install again.")
     code = found.exit_code
+    missing = ", ".join(sorted(set(present) - set(found.beat["present"])))
+    if missing:
+        lines.append(f"There it lacks {missing}, which this shell has: what it needs of them belongs into .env.")
     last = [f"    {line}" for line in found.beat.get("last", [])]
+    if code in (0, 3):
+        return 0, [*lines, "Its trial went well: it signed in, counted, and fetched nothing."]
     if code is None:
         return (1 if missing else 0), [*lines, "It is still at work; the log has the rest."]
-    if code in (0, 3):
-        return (1 if missing else 0), [*lines, "Its trial went well: it signed in, counted, and fetched nothing."]
     if code == 75:
         return (1 if missing else 0), [*lines, "It may not work now, and ended as it should:", *last]
     return 1, [*lines, f"Its trial failed (exit {code}):", *last, *hints]
