@@ -125,8 +125,8 @@ class TestOutlook:
         items(row, "imported", 300)
         for number in (1, 2, 3):
             run(row, number, hours_ago=24 * (4 - number), imported=100)
-        # 700 to go, 100 a day, the last run a day ago: the next is due now, the seventh in six days.
-        assert gathered().sources[0].expectation.at == NOW + timedelta(days=6)
+        # 700 to go, 100 a day, the last run a day ago: the next is due now, the seventh in six days, for half an hour.
+        assert gathered().sources[0].expectation.at == NOW + timedelta(days=6, minutes=30)
 
     def test_one_run_tells_only_how_many_more(self) -> None:
         row = source(found=1000)

@@ -59,16 +59,16 @@ def stock_of(importer: ContainerImport) -> Stock:
     totals, _ = totals_of(row)
     failed = row.items.filter(state=ItemState.FAILED, final=False, gone_at=None).count()
     stored = row.items.filter(state__in=list(STORED), gone_at=None, size__gt=0)
-    sizes = tuple(stored.order_by("-pk").values_list("size", flat=True)[:_SAMPLE])
+    sizes = sizes_seen(row)
     speed = speed_of(row.runs.filter(road="api").order_by("-number"))
-    outlook = outlook_of(to_come(totals, failed), [size for size in sizes if size], known=_known(row), speed=speed)
+    outlook = outlook_of(to_come(totals, failed), sizes, known=sizes_known(row), speed=speed)
     return Stock(
         name=importer.name,
         noun=importer.noun,
         prospect=Prospect(outlook, speed.rates, speed.shares),
         counted=row.found is not None,
         sampled=len(sizes),
-        here=sum(size for size in sizes if size) if len(sizes) < _SAMPLE else _whole(stored),
+        here=sum(sizes) if len(sizes) < _SAMPLE else _whole(stored),
     )
 
 
@@ -138,7 +138,14 @@ def outlook_of(items: int, seen: Iterable[int], *, known: Iterable[int] = (), sp
     )
 
 
-def _known(row: Source) -> list[int]:
+def sizes_seen(row: Source) -> list[int]:
+    """Bytes of the newest stored files, which stand for those to come."""
+    stored = row.items.filter(state__in=list(STORED), gone_at=None, size__gt=0)
+    return [size for size in stored.order_by("-pk").values_list("size", flat=True)[:_SAMPLE] if size]
+
+
+def sizes_known(row: Source) -> list[int]:
+    """Bytes of files to come that are known beforehand, in the order of their coming."""
     open_ = Q(state=ItemState.PENDING) | Q(state=ItemState.FAILED, final=False)
     rows = row.items.filter(open_, gone_at=None, known_size__gt=0).order_by("position", "pk")
     return [size for size in rows.values_list("known_size", flat=True) if size]

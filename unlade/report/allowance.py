@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, Max, Sum
 from rich.text import Text
 
-from unlade.governor.allowance import LAG, FactorFit, Reading
 from unlade.governor.budget import Budget
-from unlade.ledger.meter import Meter, factor_choice
-from unlade.ledger.models import Host, TransferUsage
+from unlade.ledger.models import TransferUsage
 from unlade.ledger.terms import LEDGER, Terms
+from unlade.report.console import ConsoleFigures, console_figures, put_console
 from unlade.report.figures import AllowanceFigures
 from unlade.report.paper import WIDTH, Paper, grid
 from unlade.report.runs import iso
 from unlade.report.status import allowance_figures, host_of
 from unlade.report.status_json import allowance_json
-from unlade.report.words import ago, clock, day, stamp
+from unlade.report.words import clock, day, stamp
 from unlade.units import format_count, format_size
 
 _RUNS = 10
@@ -43,29 +41,12 @@ class RunBooks:
 
 
 @dataclass(frozen=True, slots=True)
-class ConsoleFigures:
-    """The host's own meter: the last reading, what others used by it, and what a container byte weighs.
-
-    `chosen` is what a person said about the factor: a number, `auto` or "". `others` None: no year, or no reading.
-    `ours`: what we alone had moved in the reading's year a day before it, in wire bytes.
-    """
-
-    reading: Reading | None = None
-    stale: bool = False
-    others: int | None = None
-    ours: int = 0
-    factor: Decimal = Decimal(1)
-    chosen: str = ""
-    fit: FactorFit | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Books:
     """The whole page."""
 
     allowance: AllowanceFigures
     runs: tuple[RunBooks, ...]
-    console: ConsoleFigures = ConsoleFigures()
+    console: ConsoleFigures = field(default_factory=ConsoleFigures)
     terms: Terms | None = None
 
 
@@ -109,25 +90,6 @@ def gather_books(
     return Books(allowance_figures(budget, now, host), runs, console_figures(host, budget, now), terms)
 
 
-def console_figures(host: Host | None, budget: Budget | None, now: datetime) -> ConsoleFigures:
-    """What the readings in the ledger tell at `now`."""
-    if host is None:
-        return ConsoleFigures()
-    meter = Meter(host)
-    choice, reading = factor_choice(meter, host, now), meter.last_reading()
-    year = next((limit.period.window(now) for limit in budget.limits if limit.name == "year"), None) if budget else None
-    known = year is not None and meter.reading(year) is not None
-    return ConsoleFigures(
-        reading=reading,
-        ours=meter.books(year.start, reading.at - LAG).total if known and year and reading else 0,
-        stale=reading is not None and reading.stale(now),
-        others=meter.others(year, now) if known and year else None,
-        factor=choice.factor,
-        chosen=choice.chosen,
-        fit=meter.fit(now),
-    )
-
-
 def as_json(books: Books) -> dict[str, Any]:
     """The allowance as in the status, the host's meter, where each limit was set, and the runs."""
     console, fit = books.console, books.console.fit
@@ -166,7 +128,7 @@ def render(books: Books, now: datetime, zone: tzinfo = UTC, *, fancy: bool = Fal
     """The page as text."""
     paper = Paper(fancy=fancy, width=width)
     _limits(paper, books, now, zone)
-    _console(paper, books, now, zone)
+    put_console(paper, books.console, now, zone, year=books.allowance.year is not None)
     paper.heading("Booked", f"{format_size(books.allowance.booked)} in all, in bytes of HTTP answers")
     if not books.runs:
         paper.put("nothing yet", style="dim", indent=2)
@@ -229,56 +191,6 @@ def _place(origin: str) -> str:
     if origin == LEDGER:
         return "set with filemaker_allowance"
     return "by default" if origin == "default" else f"set in {'the ' if origin == 'environment' else ''}{origin}"
-
-
-def console_note(console: ConsoleFigures, now: datetime) -> str:
-    """A sentence when the last reading is older than a week, else ""."""
-    if not console.stale or console.reading is None:
-        return ""
-    return (
-        f"What the Admin Console shows was read {ago(console.reading.at, now)}: "
-        "enter it again with `filemaker_allowance console SIZE`."
-    )
-
-
-def _console(paper: Paper, books: Books, now: datetime, zone: tzinfo) -> None:
-    console = books.console
-    if console.reading is None and not books.allowance.year:
-        return
-    paper.heading("Admin Console")
-    if console.reading is None:
-        paper.put("Nobody has entered what it shows (Connectors, total data transmitted by all hosts):", indent=2)
-        paper.command("python manage.py filemaker_allowance console '2.4 GB'", indent=4)
-    else:
-        reading = console.reading
-        others = "" if console.others is None else f", of which at most {format_size(console.others)} by others"
-        if console.others is None and books.allowance.year:
-            others = ", in an earlier contract year"
-        paper.put(
-            f"{format_size(reading.used)} read {stamp(reading.at, zone)}, {ago(reading.at, now)}{others}", indent=2
-        )
-        note = console_note(console, now)
-        if note:
-            paper.put(note, style="yellow", indent=2)
-    _factor(paper, console)
-
-
-def _factor(paper: Paper, console: ConsoleFigures) -> None:
-    why = {"": "by default", "auto": "auto: as the readings show"}.get(console.chosen, "as you said")
-    weigh = {0: "do not count", 1: "count in full"}.get(int(console.factor), "") if console.factor in (0, 1) else ""
-    paper.put(f"container bytes {weigh or f'count {float(console.factor):g}-fold'} ({why})", indent=2)
-    if console.fit is None:
-        if console.reading is not None and console.reading.used < console.ours * 0.9:
-            less = f"The reading is less than the {format_size(console.ours)} that we alone had moved a day before:"
-            paper.put(f"{less} container bytes may not count.", indent=2)
-        if console.reading is not None:
-            paper.put("Two readings with at least 500 MB of files between them, two days apart,", indent=2, style="dim")
-            paper.put("would show whether container bytes count at all.", indent=2, style="dim")
-        return
-    paper.put(console.fit.sentence, indent=2)
-    if console.fit.fits is not None and console.fit.fits != console.factor:
-        paper.put("It is used when you say so:", indent=2)
-        paper.command(f"python manage.py filemaker_allowance factor {console.fit.fits}", indent=4)
 
 
 def _table(titles: Iterable[str]) -> Any:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from unlade.cargo import Wire
+from unlade.governor.forecast import Range
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,16 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """When a source will be done, by the mean of its last runs: a moment, or only a number of further runs."""
+    """When a source will be done, if its runs go on as the last ones: a moment, or only a number of further runs.
+
+    `done` is early, middle, late; `bytes` what will come over the wire; `left` what is then left of the contract year.
+    """
 
     at: datetime | None = None
     runs: int | None = None
+    done: tuple[datetime, datetime, datetime] | None = None
+    bytes: Range | None = None
+    left: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

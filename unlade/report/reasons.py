@@ -121,6 +121,7 @@ REASONS: dict[str, Reason] = {
         "The store could not take the file.", "The bytes wait in the spool; run again when the store works."
     ),
     "spool": Reason("The file could not be kept on the local disk.", "Make room for the spool; then run again."),
+    "asked_again": Reason("A person asked for another try.", _RETRY),
     "record_failed": Reason(
         "The file is stored, but its row could not be written.",
         "Read the item's detail, mend the declaration's `record`; then `{again}`. Nothing is fetched again.",

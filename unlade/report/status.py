@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -11,8 +11,11 @@ from django.db.models import Count, Q, QuerySet, Sum
 from unlade.governor.breaker import BreakerState
 from unlade.governor.budget import Budget, Room
 from unlade.importer import ContainerImport
-from unlade.ledger.models import Host, Item, Source, TransferUsage
+from unlade.ledger.models import Host, Item, Run, Source, TransferUsage
+from unlade.plan.stock import outlook_of, sizes_known, sizes_seen, speed_of
+from unlade.plan.troubles import trouble_line
 from unlade.report import advice
+from unlade.report.console import console_figures, console_note
 from unlade.report.figures import (
     AllowanceFigures,
     BreakerFigures,
@@ -37,8 +40,8 @@ def gather(
     zone: tzinfo = UTC,
 ) -> Status:
     """The status of `imports` (by name). `host_key` names the `Host`; None: the one that was heard of last."""
-    sources = tuple(_source(importer, now) for importer in imports.values())
     host = host_of(host_key)
+    sources = tuple(_source(importer, now, budget) for importer in imports.values())
     allowance = allowance_figures(budget, now, host)
     breaker = breaker_figures(host)
     step, command = advice.next_step(sources, allowance, breaker, now, zone)
@@ -50,17 +53,26 @@ def gather(
         zone=zone,
         next_step=step,
         next_command=command,
-        warnings=tuple(warning for source in sources for warning in _warnings(source)),
+        warnings=(
+            *(warning for source in sources for warning in _warnings(source)),
+            *(note for note in (console_note(console_figures(host, budget, now), now), learnt(host, zone)) if note),
+        ),
     )
 
 
-def _source(importer: ContainerImport, now: datetime) -> SourceFigures:
+def learnt(host: Host | None, zone: tzinfo) -> str:
+    """What past runs tell about the host's troubles, as a sentence, or ""."""
+    line = trouble_line(host, zone)
+    return f"{line[:1].upper()}{line[1:]}." if line else ""
+
+
+def _source(importer: ContainerImport, now: datetime, budget: Budget | None) -> SourceFigures:
     row = Source.objects.filter(name=importer.name).first() or Source(name=importer.name)
     new = row._state.adding
     command = advice.import_command(importer.name)
     totals, vanished = ({state.value: 0 for state in ItemState}, 0) if new else totals_of(row)
     open_ = () if new else open_of(row, command)
-    latest = () if new else row.runs.select_related("source").order_by("-number")[:LAST_RUNS]
+    latest = [] if new else list(row.runs.select_related("source").order_by("-number")[:LAST_RUNS])
     runs = tuple(run_figures(run, now) for run in latest)
     here: Any = Item.objects.none() if new else row.items.filter(gone_at=None)
     sums = here.aggregate(
@@ -90,10 +102,18 @@ def _source(importer: ContainerImport, now: datetime) -> SourceFigures:
         stored_bytes=sums["size"] or 0,
         groups=None if new else groups_of(importer, row),
         last_runs=runs,
-        expectation=expectation(remaining, runs, now) if remaining else Expectation(),
+        expectation=_expectation(row, remaining, latest, now, budget) if remaining and latest else Expectation(),
         command=command,
         relink=advice.existing("relink_filemaker", importer.name),
     )
+
+
+def _expectation(
+    row: Source, remaining: int, latest: Sequence[Run], now: datetime, budget: Budget | None
+) -> Expectation:
+    runs = tuple(run_figures(run, now) for run in latest)
+    outlook = outlook_of(remaining, sizes_seen(row), known=sizes_known(row), speed=speed_of(latest))
+    return expectation(remaining, runs, now, outlook=outlook, budget=budget)
 
 
 def _warnings(source: SourceFigures) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from unlade.report.figures import AllowanceFigures, BreakerFigures, OpenFigures, SourceFigures, Status
+from unlade.report.figures import AllowanceFigures, BreakerFigures, Expectation, OpenFigures, SourceFigures, Status
 from unlade.report.runs import as_json, iso
 from unlade.report.words import headline
 
@@ -41,8 +41,21 @@ def _source(source: SourceFigures, status: Status) -> dict[str, Any]:
         "groups": {"complete": groups.complete, "total": groups.total} if groups else None,
         "expected_at": iso(source.expectation.at),
         "expected_runs": source.expectation.runs,
+        "forecast": _forecast(source.expectation),
         "last_runs": [as_json(run) for run in source.last_runs],
         "not_covered": list(source.not_covered),
+    }
+
+
+def _forecast(expected: Expectation) -> dict[str, Any] | None:
+    """Early, middle and late of the date, low, middle and high of the bytes still to come."""
+    if expected.done is None:
+        return None
+    span = expected.bytes
+    return {
+        "done_at": [iso(moment) for moment in expected.done],
+        "bytes": [round(span.low), round(span.middle), round(span.high)] if span else None,
+        "allowance_left": expected.left,
     }
 
 

@@ -16,6 +16,7 @@ from unlade.report.figures import (
     SourceFigures,
     Status,
 )
+from unlade.report.outlook import forecast_line
 from unlade.report.paper import STYLES, WIDTH, Paper, grid
 from unlade.report.words import ago, clock, day, headline, percent, plural, stamp
 from unlade.units import format_count, format_duration, format_size
@@ -150,6 +151,9 @@ def _runs(paper: Paper, source: SourceFigures, now: datetime, zone: tzinfo) -> N
             format_duration(run.seconds),
         )
     paper.put(table, indent=2)
+    forecast = forecast_line(source.expectation, now, zone)
+    if forecast:
+        paper.put(f"if it goes on so: {forecast}", indent=2)
     if last.reason and not last.alive:
         paper.put(last.reason, style="dim", indent=2)
 
