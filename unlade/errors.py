@@ -48,10 +48,12 @@ from unlade.cargo import Wire
 class UnladeError(Exception):
     """Base of all errors that unlade raises on purpose.
 
-    `remedy` is a sentence that tells the user what to do, "" when there is nothing to say.
+    `remedy` is a sentence that tells the user what to do, "" when there is nothing to say. `wire` is what had come over
+    the wire when it happened, where that is known.
     """
 
     exit_code = 1
+    wire: Wire = Wire()
 
     def __init__(self, message: str = "", *, remedy: str = "") -> None:
         super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])

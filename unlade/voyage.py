@@ -38,6 +38,7 @@ from unlade.errors import (
 )
 from unlade.keys import damaged_key, thumbnail_key
 from unlade.landing import Landing, landing_of
+from unlade.importer import ContainerImport
 from unlade.ledger.allowance import settle_left
 from unlade.ledger.books import Books
 from unlade.ledger.models import Item, Run
@@ -45,11 +46,15 @@ from unlade.listing import PageRequest
 from unlade.options import RunOptions
 from unlade.ship import Ship
 from unlade.states import ItemState, RunOutcome
+from unlade.store import Store
 from unlade.waterfall import Fetcher, Haul
 
 log = logging.getLogger(__name__)
 
 S = ItemState
+
+#: So many files that prove too large for what is left of a limit do not end a run: smaller ones may follow.
+_TOO_LARGE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ def carry(order: Order, ship: Ship, booking: LedgerBooking | None) -> Carried:
         record = haul.record
         if not haul.parcels:
             return Carried(_nothing(haul, fetcher), record, fetcher.parcels, started=fetcher.started)
-        outcome = _stow(order, haul, ship, spare)
+        outcome = stow(order, haul, ship, spare)
         outcome = replace(outcome, wire=fetcher.wire, started=fetcher.started)
         return Carried(outcome, record, fetcher.parcels, started=fetcher.started)
     except RecordGone:
@@ -143,15 +148,16 @@ def _in_store(order: Order, landing: Landing, ship: Ship) -> tuple[Parcel, Store
     kept.sort(key=lambda pair: (pair[1].state == S.QUARANTINED, -len(pair[1].mod_id)))
     info, facts = kept[0]
     spare = next((Stored(i.key, i.size, f.sha256, existed=True) for i, f in kept[1:] if f.state == S.QUARANTINED), None)
-    name = order.slot or importer.containers[facts.field_number]
+    taken = order.slot or importer.containers[facts.field_number]
     writer = ship.spool.begin(
-        importer.name, order.spool_key, name, record_id=order.record_id, mod_id=facts.mod_id, booking=""
+        importer.name, order.spool_key, taken, record_id=order.record_id, mod_id=facts.mod_id, booking=""
     )
     try:
         with ship.store.open(info.key) as chunks:
             for chunk in chunks:
                 writer.write(chunk)
-        return writer.finish(content_type=info.content_type, name=None, wire=Wire()), spare
+        name = landing.original_name or None
+        return writer.finish(content_type=info.content_type, name=name, wire=Wire()), spare
     except BaseException:
         writer.abandon(keep_partial=False)
         raise
@@ -167,8 +173,18 @@ def _nothing(haul: Haul, fetcher: Fetcher) -> Outcome:
     return Outcome(S.FAILED, reasons[0], detail, final=True, attempts=attempts, wire=fetcher.wire)
 
 
-def _stow(order: Order, haul: Haul, ship: Ship, spare: Stored | None) -> Outcome:
-    """Put the original under its key, then its thumbnail, then the damaged better copy beside it."""
+class Hold(Protocol):
+    """Where a haul is stowed, and by whose declaration (`Ship` is one)."""
+
+    importer: ContainerImport
+    store: Store
+
+
+def stow(order: Order, haul: Haul, ship: Hold, spare: Stored | None) -> Outcome:
+    """Put the original under its key, then its thumbnail, then the damaged better copy beside it.
+
+    Raises `StoreError`, `KeyCollision`, `BadKey`.
+    """
     parcel, content = haul.taken or haul.damaged or (None, None)
     assert parcel is not None and content is not None
     good = haul.taken is not None
@@ -200,7 +216,7 @@ def _damage_reason(haul: Haul, parcel: Parcel) -> str:
     return next((attempt.result for attempt in haul.attempts if attempt.field == parcel.field), "damaged")
 
 
-def _stow_thumbnail(stored: Stored, content: Content, facts: Facts, ship: Ship) -> Stored | None:
+def _stow_thumbnail(stored: Stored, content: Content, facts: Facts, ship: Hold) -> Stored | None:
     thumb = content.thumbnail
     if thumb is None:
         return None
@@ -208,7 +224,7 @@ def _stow_thumbnail(stored: Stored, content: Content, facts: Facts, ship: Ship) 
     return ship.store.put_bytes(key, thumb.data, content_type=thumb.mime_type, facts=facts)
 
 
-def _stow_spare(stored: Stored, haul: Haul, facts_for: Callable[..., Facts], ship: Ship) -> Stored:
+def _stow_spare(stored: Stored, haul: Haul, facts_for: Callable[..., Facts], ship: Hold) -> Stored:
     assert haul.damaged is not None
     parcel, content = haul.damaged
     facts = facts_for(parcel, haul.record, S.QUARANTINED)
@@ -288,6 +304,7 @@ class Voyage:
         self._marking: set[int] = set()  #: items whose marker is being written
         self._marked: set[int] = set()  #: items whose marker was tried in this run
         self._settled = 0
+        self._too_large = 0  #: downloads that were broken off because of their size
         self._sizes: deque[int] = deque(maxlen=200)
         self._began = time.monotonic()
         self._last_beat = 0.0
@@ -550,7 +567,9 @@ class Voyage:
         """An item stopped the run, or only itself: a file too large for what is left lets smaller ones pass."""
         error = carried.stop
         assert error is not None
-        if isinstance(error, (AllowanceSpent, LimitReached)) and carried.known_size and self._in_hand:
+        too_large = isinstance(error, (AllowanceSpent, LimitReached)) and carried.known_size
+        self._too_large += bool(too_large)
+        if too_large and self._too_large <= _TOO_LARGE:
             item.known_size = carried.known_size
             Item.objects.filter(pk=item.pk).update(known_size=carried.known_size)
             return

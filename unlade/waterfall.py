@@ -24,6 +24,7 @@ from unlade.errors import (
     Unauthorised,
     Unreadable,
 )
+from unlade.importer import ContainerImport
 from unlade.media import Kind, not_a_file, sniff
 from unlade.ship import DownloadBooking, Ship
 from unlade.source import Booking, Download
@@ -223,7 +224,8 @@ class Fetcher:
                         wire = self._pour(download, writer, booking)
                     except Truncated as error:
                         wire, wrong = error.wire, "truncated"
-                    name, content_type = ref.name or download.name, download.content_type
+                    name = ref.name or declared_name(ship.importer, record) or download.name
+                    content_type = download.content_type
                 parcel = writer.finish(content_type=content_type, name=name, wire=wire)
             except BaseException as error:
                 # Once it is closed, a broken download counts what the host can have sent.
@@ -292,6 +294,11 @@ def _announced(download: Download) -> int:
     """Wire bytes that an opened download will have taken by the host's word; part of its body came with its head."""
     left = max(0, (download.content_length or 0) - download.resumed_at)
     return download.wire.headers + max(download.wire.container, left + _REDIRECTS)
+
+
+def declared_name(importer: ContainerImport, record: SourceRecord) -> str:
+    """The file name that the record itself gives; "" for none."""
+    return str(record.fields.get(importer.original_name, "")).strip() if importer.original_name else ""
 
 
 def _wrong(parcel: Parcel, locator: str) -> str | None:

@@ -122,7 +122,7 @@ def test_killed_at_random(any_port: PortMaker, seed: int) -> None:
             process = port.start()
             time.sleep(0.7 + rng.uniform(0.05, 1.3))
             process.kill()
-            out, err = process.communicate(timeout=60)
+            process.communicate(timeout=60)
             watch.look()
             if process.returncode == 0:
                 break

@@ -224,7 +224,9 @@ class Containers:
         body = self._drain(answer, trial)
         status = answer.status
         reply = parse_reply(status, dict(answer.headers), body, trial.wire)
-        raise self._meaning(reply, what)
+        problem = self._meaning(reply, what)
+        problem.wire = trial.wire
+        raise problem
 
     def _meaning(self, reply: Reply, what: str) -> UnladeError:
         status, code = reply.status, reply.code
