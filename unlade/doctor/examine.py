@@ -33,6 +33,7 @@ def look_here(found: Examination, rig: Rigging) -> None:
     """This side: settings, database, disk, store, decoders."""
     found.check("settings", lambda: here.look_at_settings(rig.settings))
     found.check("database", here.look_at_database)
+    found.check("allowance", lambda: here.look_at_allowance(rig), needs=["database"])
     found.check("disk", lambda: here.look_at_disk(rig))
     found.check("store", lambda: here.look_at_store(rig))
     found.check("decoders", lambda: here.look_at_decoders(rig))

@@ -19,6 +19,7 @@ from django.db.migrations.executor import MigrationExecutor
 from unlade.cargo import Parcel
 from unlade.doctor.lines import Line
 from unlade.errors import SettingsError
+from unlade.report.allowance import origins
 from unlade.rigging import Rigging
 from unlade.settings import Settings
 from unlade.units import format_size
@@ -85,6 +86,18 @@ def _engine(cursor: Any) -> Line:
         f"SQLite {version}, journal {mode}, {where}: reports block a run that writes",
         "Set the journal mode to WAL (PRAGMA journal_mode=WAL in the database's OPTIONS).",
     )
+
+
+def look_at_allowance(rig: Rigging) -> Iterator[Line]:
+    """What limits the transfer, and whether the ledger or a setting says so."""
+    terms = rig.terms()
+    limits = rig.limits()
+    if not limits:
+        yield Line("ok", "allowance", "no limit is set (FileMaker Cloud has one: `filemaker_allowance set`)")
+        return
+    yield Line("ok", "allowance", "; ".join(origins(terms)))
+    for conflict in terms.conflicts():
+        yield Line("warning", "allowance", conflict, "Let both say the same, or take one of them back.")
 
 
 def look_at_disk(rig: Rigging) -> Iterator[Line]:
