@@ -291,7 +291,8 @@ def _look_first(plan: ExportPlan) -> list[Step]:
             s.set_variable("$st", f.quote("too_big")),
             s.end_if(),
         ]
-    return steps
+    # Asking for a file that is not there may leave an error of its own.
+    return [*steps, s.set_variable("$err", 'If ( $st = "error" ; $err ; 0 )')]
 
 
 def _write_value() -> list[Step]:
