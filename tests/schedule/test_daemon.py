@@ -17,7 +17,9 @@ import pytest
 
 from tests.schedule.entries import DAILY, SIX_HOURS, every
 from tests.voyage.harness import ROOT, Port, PortMaker, cargo
-from unlade.schedule.daemon import AFTER_LOCK, LAST_MERCY, MERCY, NAP, Came, Daemon, Processes, told
+from unlade.ledger.management.commands.filemaker_daemon import known
+from unlade.ledger.models import Run
+from unlade.schedule.daemon import AFTER_LOCK, LAST_MERCY, MERCY, NAP, Came, Daemon, LastRun, Processes, told
 from unlade.schedule.timing import Schedule
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -27,12 +29,12 @@ class World:
     """Time that passes in naps and in runs, a ledger, and a daemon in it."""
 
     def __init__(
-        self, schedule: Schedule, *names: str, until: timedelta = timedelta(days=2), **ledger: datetime
+        self, schedule: Schedule, *names: str, until: timedelta = timedelta(days=2), **ledger: LastRun
     ) -> None:
         self.now, self.end = NOON, NOON + until
         self.starts: list[tuple[str, datetime]] = []
         self.said: list[str] = []
-        self.ledger: dict[str, datetime] = dict(ledger)
+        self.ledger: dict[str, LastRun] = dict(ledger)
         self.come: Callable[[str], Came] = lambda _: Came(0, {"outcome": "done"})
         self.take = timedelta(minutes=10)
         self.running = 0
@@ -61,7 +63,7 @@ class World:
         self.running += 1
         self.starts.append((name, self.now))
         self.now += self.take
-        self.ledger[name] = self.starts[-1][1]
+        self.ledger[name] = LastRun(self.starts[-1][1])
         self.running -= 1
         return self.come(name)
 
@@ -80,8 +82,32 @@ def test_daily_waits_for_its_time() -> None:
 
 
 def test_a_restart_goes_on_from_the_ledger() -> None:
-    assert World(SIX_HOURS, images=NOON - timedelta(hours=4)).hours()[:2] == [2, 8]
-    assert World(DAILY, images=NOON - timedelta(hours=20)).hours()[:2] == [0, 14]  # 02:00 was missed
+    assert World(SIX_HOURS, images=LastRun(NOON - timedelta(hours=4))).hours()[:2] == [2, 8]
+    assert World(DAILY, images=LastRun(NOON - timedelta(hours=20))).hours()[:2] == [0, 14]  # 02:00 was missed
+
+
+def test_a_restart_goes_on_with_what_was_broken_off_or_paused() -> None:
+    before = NOON - timedelta(hours=4)
+    assert World(SIX_HOURS, images=LastRun(before, before)).hours()[:2] == [0, 6]
+    assert World(SIX_HOURS, images=LastRun(before, NOON + timedelta(hours=3))).hours()[:2] == [3, 9]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "go_on"),
+    [
+        ("done", None),
+        ("limit", None),
+        ("failed", None),
+        ("paused", "retry"),
+        ("interrupted", "start"),
+        ("died", "start"),
+        ("running", "start"),
+    ],
+)
+def test_how_a_last_run_is_seen(outcome: str, go_on: str | None) -> None:
+    retry = NOON + timedelta(hours=1)
+    run = Run(started_at=NOON, outcome=outcome, retry_at=retry)
+    assert known(run) == LastRun(NOON, {"retry": retry, "start": NOON, None: None}[go_on])
 
 
 def test_a_run_missed_in_sleep_starts_on_wake() -> None:
@@ -93,7 +119,7 @@ def test_a_run_missed_in_sleep_starts_on_wake() -> None:
 def test_a_run_by_hand_counts() -> None:
     world = World(SIX_HOURS, until=timedelta(hours=20))
     by_hand = NOON + timedelta(hours=5)
-    world.come = lambda name: world.ledger.update({name: by_hand}) or Came(0)
+    world.come = lambda name: world.ledger.update({name: LastRun(by_hand)}) or Came(0)
     assert world.hours()[:2] == [0, 11]
 
 

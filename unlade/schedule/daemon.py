@@ -53,6 +53,14 @@ class Came:
             return None
 
 
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """A source's last run, by anybody. `go_on_at`: when it may go on, if it did not come to its end; None: it did."""
+
+    started_at: datetime
+    go_on_at: datetime | None = None
+
+
 class Runner(Protocol):
     """Runs one import to its end; must come back soon when `stopping()` turns true."""
 
@@ -60,7 +68,7 @@ class Runner(Protocol):
 
 
 class Daemon:
-    """The loop. `last_run(name)` tells when the source's last run started, by anybody; it must not raise.
+    """The loop. `last_run(name)` is the source's last run; it must not raise.
 
     `clock` is wall time in UTC, `nap` a sleep in seconds, `say` takes a line for each event.
     """
@@ -71,7 +79,7 @@ class Daemon:
         schedule: Schedule,
         *,
         run: Runner,
-        last_run: Callable[[str], datetime | None],
+        last_run: Callable[[str], LastRun | None],
         say: Callable[[str], None],
         clock: Callable[[], datetime],
         nap: Callable[[float], None] = time.sleep,
@@ -86,7 +94,7 @@ class Daemon:
         self._failures: dict[str, int] = dict.fromkeys(names, 0)
         self._stopping = False
         self._announced: tuple[str, datetime] | None = None
-        self._ledger: dict[str, datetime | None] = {}
+        self._ledger: dict[str, LastRun | None] = {}
 
     def stop(self, *_: object) -> None:
         """End soon. Safe in a signal handler."""
@@ -101,6 +109,8 @@ class Daemon:
         """Until `stop`."""
         self._say(f"Watching {', '.join(self.names)}, {self.schedule}; Ctrl-C or SIGTERM ends it.")
         self._look()
+        # A run that was paused, or that ended with the last daemon, goes on where it was.
+        self._retry = {name: run.go_on_at for name, run in self._ledger.items() if run and run.go_on_at}
         while not self._stopping:
             if self._next()[1] <= self._clock():
                 self._look()  # somebody may have run it by hand meanwhile
@@ -127,8 +137,9 @@ class Daemon:
         return name, due
 
     def _last(self, name: str) -> datetime | None:
-        moments = [moment for moment in (self._mine.get(name), self._ledger.get(name)) if moment is not None]
-        return max(moments, default=None)
+        known = self._ledger.get(name)
+        moments = [self._mine.get(name), known.started_at if known else None]
+        return max((moment for moment in moments if moment is not None), default=None)
 
     def _look(self) -> None:
         """What the ledger says of the last runs, by anybody."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -14,8 +13,9 @@ from unlade.commands import UnladeCommand
 from unlade.importer import get_import
 from unlade.ledger.models import Run
 from unlade.schedule.asked import add_limits, add_schedule, import_words, schedule_from
-from unlade.schedule.daemon import Daemon, Processes, until_told
+from unlade.schedule.daemon import Daemon, LastRun, Processes, until_told
 from unlade.schedule.entry import program
+from unlade.states import RunOutcome
 
 
 class Command(UnladeCommand):
@@ -38,15 +38,15 @@ class Command(UnladeCommand):
             local = rig.clock().astimezone(rig.zone())
             print(f"{local:%Y-%m-%d %H:%M:%S} {local.tzname()} {line}", file=sys.stderr, flush=True)
 
-        def last_run(name: str) -> datetime | None:
+        def last_run(name: str) -> LastRun | None:
             try:
-                run = Run.objects.filter(source__name=name).order_by("-number").only("started_at").first()
-                return run.started_at if run else None
+                run = Run.objects.filter(source__name=name).order_by("-number").first()
             except DatabaseError as error:
                 say(f"{name}: the database cannot be asked for the last run: {str(error).splitlines()[0]}")
                 return None
             finally:
                 connection.close()  # it would only grow old until the next look
+            return known(run) if run else None
 
         daemon = Daemon(
             names,
@@ -62,3 +62,10 @@ class Command(UnladeCommand):
         if options["json"]:
             self.print_json({"outcome": "interrupted", "runs": daemon.runs, "exit": 130})
         return 130
+
+
+def known(run: Run) -> LastRun:
+    """The last run as the daemon sees it: one that was broken off goes on at once, a paused one when it may."""
+    if run.outcome in (RunOutcome.INTERRUPTED, RunOutcome.DIED, RunOutcome.RUNNING):
+        return LastRun(run.started_at, run.started_at)
+    return LastRun(run.started_at, run.retry_at if run.outcome == RunOutcome.PAUSED else None)
