@@ -27,6 +27,11 @@ class Report:
         return all(figure.ok is not False for figure in self.figures)
 
     @property
+    def measured(self) -> bool:
+        """There are figures of it, whether they please or not."""
+        return not any(figure.what == "could not be measured" for figure in self.figures)
+
+    @property
     def day(self) -> str:
         return datetime.fromtimestamp(self.began, UTC).strftime("%Y-%m-%d")
 
