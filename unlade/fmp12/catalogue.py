@@ -11,7 +11,7 @@ from unlade.fmp12.tokens import Path, decode_integer, encode_integer
 from unlade.fmp12.tree import GAP, BrokenValue, LongValue, Tree, child_of
 
 TABLES: Path = (b"\x03", b"\x10", b"\x05")
-FIELDS, RECORDS, GLOBALS, OBJECTS = b"\x03", b"\x05", b"\x08", b"\x1f"
+FIELDS, RECORDS, GLOBALS, LIST, OBJECTS = b"\x03", b"\x05", b"\x08", b"\x0d", b"\x1f"
 NAME_KEY = b"\x10"
 _DEFINITION, _BASE, _PATH, _FORMULA = b"\x02", b"\x26", b"\x27", b"\x05"
 

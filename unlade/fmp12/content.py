@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Buffer, Callable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from unlade.fmp12.errors import RECOVER, DamagedFile, DamagedObject
 from unlade.fmp12.objects import Object
 from unlade.fmp12.streams import CHUNK, ObjectPass, Segments, StreamDigest, unpack
 from unlade.fmp12.tree import BrokenValue, Tree
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 
 class State(StrEnum):
@@ -65,7 +68,8 @@ class InsideReader:
             digest.add(name, data)
             if name == wanted and data:
                 yield data
-        if digest.hexdigest() != self._thing.md5:
+        # With a file outside, the MD5 covers that file as well: its short streams inside cannot be proven alone.
+        if self._thing.outside is None and digest.hexdigest() != self._thing.md5:
             raise BrokenValue("its bytes do not fit the MD5 that the file keeps of them")
 
     def read(self, offset: int, length: int) -> bytes:
@@ -121,12 +125,20 @@ class ContainerStream(io.RawIOBase):
     """One container's file. A binary file object that can also `chunks()`.
 
     `size` is None for a compressed stream until it was read. `state` is None until the stream was read through from
-    its beginning; then it is what was proven. A stream that does not prove true raises `DamagedObject` before its last
-    bytes, or with `keep_damaged` ends where its bytes end, with the state `mismatch`.
+    its beginning; then it is what was proven (still None for a short stream of an object whose file lies outside). A
+    stream that does not prove true raises `DamagedObject` before its last bytes, or with `keep_damaged` ends where its
+    bytes end, with the state `mismatch`.
     """
 
     def __init__(
-        self, reader: Reader, good: State, label: str, *, name: str | None, type_: str, keep_damaged: bool = False
+        self,
+        reader: Reader,
+        good: State | None,
+        label: str,
+        *,
+        name: str | None,
+        type_: str,
+        keep_damaged: bool = False,
     ) -> None:
         super().__init__()
         self._reader, self._good, self._label, self._keep = reader, good, label, keep_damaged
@@ -194,7 +206,7 @@ class ContainerStream(io.RawIOBase):
         self._position = offset
         return offset
 
-    def readinto(self, buffer: Buffer, /) -> int:
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
         view = memoryview(buffer).cast("B")
         data = self._take(len(view))
         view[: len(data)] = data
@@ -217,5 +229,3 @@ class ContainerStream(io.RawIOBase):
             return self._reader.read(self._position, length)
         except BrokenValue as error:
             raise DamagedObject(f"{self._label}: {error}.", remedy=RECOVER) from error
-
-

@@ -18,7 +18,7 @@ _KINDS = {0x1E: "fmp12", 0x1D: "fp7"}
 _CLOSED, _OPEN = 0xAC, 0x00
 _ORDERS: dict[int, DateOrder] = {0: "mdy", 1: "dmy", 2: "ymd"}
 _LANGUAGES = {21: "English", 24: "French", 25: "German", 31: "Japanese"}
-_PROGRAM = re.compile(rb"[A-Za-z][A-Za-z ]{2,30} \d{1,3}\.\d{1,3}(?:[.v]\d{1,4}){0,3}")
+_PROGRAM = re.compile(rb"[A-Za-z][A-Za-z ]{1,30} \d{1,3}\.[0-9.va-f]{1,10}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +122,21 @@ def _bases(block: bytes) -> tuple[str, ...]:
 
 
 def read_programs(block: bytes) -> tuple[str, ...]:
-    """Names and versions of the programs that wrote the file ([2] key 08), oldest first."""
-    found = (match.group().decode("ascii") for match in _PROGRAM.finditer(scsu.unmask(block)))
-    return tuple(dict.fromkeys(found))
+    """Names and versions of the programs that wrote the file ([2] key 08), oldest first.
+
+    Each is a length byte and a text between numbers whose meaning is not known, so texts of the right form are taken.
+    """
+    clear = scsu.unmask(block)
+    found: dict[str, None] = {}
+    place = 0
+    while place < len(block):
+        text = clear[place + 1 : place + 1 + block[place]]
+        behind = block[place + 1 + len(text) : place + 2 + len(text)]
+        if len(text) == block[place] and behind in (b"", b"\0") and _PROGRAM.fullmatch(text):
+            found[text.decode("ascii")] = None
+            place += len(text)
+        place += 1
+    return tuple(found)
 
 
 def read_locale(block: bytes) -> Locale:

@@ -56,7 +56,7 @@ def _candidates(roots: Sequence[Path], bases: Sequence[str], outside: Outside) -
 
 def _is_plain(part: str) -> bool:
     """A name that stays in its folder on every system."""
-    return part not in ("", ".", "..") and not any(char in part for char in '/\\:\0')
+    return part not in ("", ".", "..") and not any(char in part for char in "/\\:\0")
 
 
 def _is_inside(path: Path, root: Path) -> bool:

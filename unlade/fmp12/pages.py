@@ -115,4 +115,3 @@ def page_head(page: bytes, number: int, count: int) -> PageHead:
     if previous >= count or (following >= count and number != ROOT):
         raise DamagedFile(number, "its neighbour lies outside the file")
     return PageHead(previous, following, level, PAGE - free, counter)
-

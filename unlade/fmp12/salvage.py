@@ -11,11 +11,12 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
-from unlade.fmp12.errors import DatabaseFileError, DamagedFile
+from unlade.fmp12.errors import DamagedFile, DatabaseFileError
 from unlade.fmp12.index import Leaf
 from unlade.fmp12.pages import FIRST_LEAF, FREE_LEVEL, PageFile, PageHead, page_head
-from unlade.fmp12.tokens import Entry, Path, leaf_entries
+from unlade.fmp12.tokens import Entry, Path, index_entries, leaf_entries
 from unlade.fmp12.tree import full
 
 
@@ -95,13 +96,20 @@ class SalvagedLeaves:
                 following[number] = 0
             else:
                 is_head[after] = 0
+        heads = (number for number in range(FIRST_LEAF, self._file.count) if is_head[number])
+        # What is sound and behind no head is a loop; it is cut open at its lowest page.
+        loops = (number for number in range(FIRST_LEAF, self._file.count) if sound[number])
         runs = []
-        for number in range(FIRST_LEAF, self._file.count):
-            if is_head[number]:
-                run = array("I", [number])
-                while following[run[-1]]:
-                    run.append(following[run[-1]])
-                runs.append((self._look(number).first, run))
+        for number in chain(heads, loops):
+            if not sound[number]:
+                continue
+            run = array("I")
+            after = number
+            while after and sound[after]:
+                sound[after] = 0
+                run.append(after)
+                after = following[after]
+            runs.append((self._look(number).first, run))
         return runs
 
     def _try(self, number: int) -> _View | None:
@@ -174,8 +182,6 @@ class _Firsts:
 
 
 def _is_index(page: bytes, head: PageHead, number: int) -> bool:
-    from unlade.fmp12.tokens import index_entries
-
     try:
         index_entries(page, head.end, number)
     except DamagedFile:

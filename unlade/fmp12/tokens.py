@@ -19,6 +19,10 @@ MAX_DEPTH = 40
 #: Sorts behind every real key, which has at most 255 bytes.
 LAST_KEY = b"\xff" * 256
 
+#: The value of a directory of the third level with nothing in it: how a record without any value looks ([B] proofkit).
+#: Compare with `is`. A directory that goes on in the next leaf comes so too, at the end of the first.
+EMPTY = b"(directory)"
+
 _NO_OP, _POP, _PUSH = 0x80, 0x40, 0x20
 _LENGTHS = (0, 1, 2, 4, 6, 8)
 
@@ -33,6 +37,7 @@ def leaf_entries(page: bytes, end: int, number: int) -> list[Entry]:
     path: Path = ()
     stack: list[Path] = []
     last: bytes | None = None  # the key before this one in the same directory
+    opened = False  # a directory was opened, and nothing came since
     pos = HEADER
     try:
         while pos < end:
@@ -40,6 +45,9 @@ def leaf_entries(page: bytes, end: int, number: int) -> list[Entry]:
             pos += 1
             if code >= _POP:
                 if code == _POP:
+                    if opened and len(path) == 3:
+                        _add_empty(entries, path, number)
+                    opened = False
                     path = _leave(stack, pos == end, number)
                     last = None
                 elif code != _NO_OP:
@@ -60,6 +68,7 @@ def leaf_entries(page: bytes, end: int, number: int) -> list[Entry]:
                 stack.append(path)
                 path = (*path, key)
                 last = None
+                opened = True
                 continue
             if kind < 6:
                 size = _LENGTHS[kind]
@@ -77,12 +86,21 @@ def leaf_entries(page: bytes, end: int, number: int) -> list[Entry]:
             elif key <= last:
                 raise DamagedFile(number, "its keys are out of order")
             last = key
+            opened = False
             add((path, key, value))
     except IndexError:
         raise DamagedFile(number, "it ends in the middle of an entry") from None
     if pos != end:
         raise DamagedFile(number, "its last entry does not end with the page")
+    if opened and len(path) == 3:
+        _add_empty(entries, path, number)
     return entries
+
+
+def _add_empty(entries: list[Entry], path: Path, number: int) -> None:
+    if entries and path <= (*entries[-1][0], entries[-1][1]):
+        raise DamagedFile(number, "its keys are out of order")
+    entries.append((path[:-1], path[-1], EMPTY))
 
 
 def _leave(stack: list[Path], at_end: bool, number: int) -> Path:

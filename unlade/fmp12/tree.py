@@ -123,4 +123,3 @@ class LongValue:
 
 class BrokenValue(Exception):
     """The parts of a long value do not fit together; who knows the record or object says so of it."""
-
