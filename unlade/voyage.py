@@ -1,4 +1,4 @@
-"""The main flow. `carry` takes one item from fetch to store; `Voyage.run` carries all that an import has to carry.
+"""The main flow: `Voyage.run` carries all that an import has to carry; `carrying.carry` takes one item there.
 
 Write order (DESIGN 5.3): the item is committed as in hand, its bytes go to the spool, the object is confirmed by the
 store, then ledger and row are written in one transaction, then the spool lets go of the file, then (if asked for)
@@ -12,42 +12,33 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from django.db import transaction
 
 from unlade.agenda import Agenda, Order, anything_to_do, order_for
-from unlade.cargo import Content, Facts, Outcome, Parcel, SourceRecord, Stored, Wire
+from unlade.cargo import Outcome, Parcel, SourceRecord, Wire
+from unlade.carrying import Carried, carry
 from unlade.crew import Bridge, Crew, LedgerBooking, LedgerToll
 from unlade.errors import (
     AllowanceSpent,
-    Final,
     HostResting,
     Interrupted,
     ItemError,
     LimitReached,
     NotNow,
-    ProtocolError,
-    RecordGone,
     SourceError,
-    StoreError,
-    Transient,
     UnladeError,
 )
-from unlade.keys import damaged_key, thumbnail_key
-from unlade.landing import Landing, landing_of
-from unlade.importer import ContainerImport
 from unlade.ledger.allowance import settle_left
 from unlade.ledger.books import Books
-from unlade.ledger.models import Item, Run
+from unlade.ledger.models import Item
 from unlade.listing import PageRequest
 from unlade.options import RunOptions
 from unlade.ship import Ship
 from unlade.states import ItemState, RunOutcome
-from unlade.store import Store
-from unlade.waterfall import Fetcher, Haul
 
 log = logging.getLogger(__name__)
 
@@ -55,181 +46,6 @@ S = ItemState
 
 #: So many files that prove too large for what is left of a limit do not end a run: smaller ones may follow.
 _TOO_LARGE = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """What a worker brings back. `outcome` None: nothing was decided. `stop`: the run cannot go on as it is."""
-
-    outcome: Outcome | None
-    record: SourceRecord | None = None
-    parcels: tuple[Parcel, ...] = ()
-    stop: UnladeError | None = None
-    known_size: int | None = None
-    started: bool = False
-    gone: bool = False
-
-
-def carry(order: Order, ship: Ship, booking: LedgerBooking | None) -> Carried:
-    """One item: read, fetch, inspect, store. The run loop records it.
-
-    Never raises an `UnladeError`: what went wrong with the item is its outcome, what concerns the run is `stop`.
-    """
-    parcels = (*ship.take_aside(order.spool_key), *order.parcels)
-    fetcher = Fetcher(ship, order.item_id, order.spool_key, order.prior, _by_field(parcels), booking)
-    record = order.record
-    try:
-        if record is None or _too_old(record, ship):
-            record = ship.source.read(order.record_id)
-        if order.confirm_gone:
-            return Carried(None, record)
-        landing = landing_of(ship.importer, record, order.slot)
-        names = landing.names
-        spare = None
-        if not parcels and (kept := _in_store(order, landing, ship)):
-            parcel, spare = kept
-            names, fetcher.given = [parcel.field], {parcel.field: parcel}
-        haul = fetcher.haul(record, names)
-        record = haul.record
-        if not haul.parcels:
-            return Carried(_nothing(haul, fetcher), record, fetcher.parcels, started=fetcher.started)
-        outcome = stow(order, haul, ship, spare)
-        outcome = replace(outcome, wire=fetcher.wire, started=fetcher.started)
-        return Carried(outcome, record, fetcher.parcels, started=fetcher.started)
-    except RecordGone:
-        fetcher.throw_away()
-        return Carried(None, record, gone=True)
-    except Final as error:
-        fetcher.throw_away()
-        outcome = Outcome(S.FAILED, error.reason, str(error), final=True, wire=fetcher.wire)
-        return Carried(outcome, record, started=fetcher.started)
-    except Transient as error:
-        fetcher.keep()
-        outcome = Outcome(S.FAILED, error.reason, str(error), wire=fetcher.wire)
-        return Carried(outcome, record, started=fetcher.started)
-    except ProtocolError as error:
-        # One record that the host cannot show must not keep all others from coming.
-        fetcher.keep()
-        outcome = Outcome(S.FAILED, "source_error", str(error), wire=fetcher.wire)
-        return Carried(outcome, record, started=fetcher.started)
-    except (NotNow, SourceError, StoreError, Interrupted) as error:
-        fetcher.keep()
-        return Carried(None, record, stop=error, started=fetcher.started, known_size=fetcher.known_size)
-    finally:
-        if fetcher.booking is not None:
-            fetcher.booking.settle(Wire())
-
-
-def _by_field(parcels: tuple[Parcel, ...]) -> dict[str, Parcel]:
-    return {parcel.field: parcel for parcel in parcels}
-
-
-def _too_old(record: SourceRecord, ship: Ship) -> bool:
-    return (ship.clock() - record.read_at).total_seconds() > ship.link_age
-
-
-def _in_store(order: Order, landing: Landing, ship: Ship) -> tuple[Parcel, Stored | None] | None:
-    """The item's file as the store has it, read back into the spool, and its damaged better copy; None without one."""
-    importer = ship.importer
-
-    def ours(facts: Facts) -> bool:
-        return (facts.source, facts.record_id, facts.slot) == (importer.name, order.record_id, order.slot)
-
-    if not (order.stored_key or order.search_store):
-        return None
-    infos = list(ship.store.find(landing.stems, ours))
-    if order.stored_key and all(info.key != order.stored_key for info in infos):
-        # Stored when the record still had another owner or day.
-        infos += filter(None, [ship.store.head(order.stored_key)])
-    kept = [(info, info.facts) for info in infos if info.facts is not None and ours(info.facts)]
-    if not kept:
-        return None
-    # Beside a lesser copy lies the damaged better one: what was taken is what is not damaged.
-    kept.sort(key=lambda pair: (pair[1].state == S.QUARANTINED, -len(pair[1].mod_id)))
-    info, facts = kept[0]
-    spare = next((Stored(i.key, i.size, f.sha256, existed=True) for i, f in kept[1:] if f.state == S.QUARANTINED), None)
-    taken = order.slot or importer.containers[facts.field_number]
-    writer = ship.spool.begin(
-        importer.name, order.spool_key, taken, record_id=order.record_id, mod_id=facts.mod_id, booking=""
-    )
-    try:
-        with ship.store.open(info.key) as chunks:
-            for chunk in chunks:
-                writer.write(chunk)
-        name = landing.original_name or None
-        return writer.finish(content_type=info.content_type, name=name, wire=Wire()), spare
-    except BaseException:
-        writer.abandon(keep_partial=False)
-        raise
-
-
-def _nothing(haul: Haul, fetcher: Fetcher) -> Outcome:
-    """No field has bytes: empty, or failed for good with the best field's reason."""
-    reasons = [attempt.result for attempt in haul.attempts if attempt.result != "empty"]
-    attempts = tuple(haul.attempts)
-    if not reasons:
-        return Outcome(S.EMPTY, attempts=attempts, wire=fetcher.wire)
-    detail = ", ".join(f"{attempt.field}: {attempt.result}" for attempt in attempts if attempt.result != "empty")
-    return Outcome(S.FAILED, reasons[0], detail, final=True, attempts=attempts, wire=fetcher.wire)
-
-
-class Hold(Protocol):
-    """Where a haul is stowed, and by whose declaration (`Ship` is one)."""
-
-    importer: ContainerImport
-    store: Store
-
-
-def stow(order: Order, haul: Haul, ship: Hold, spare: Stored | None) -> Outcome:
-    """Put the original under its key, then its thumbnail, then the damaged better copy beside it.
-
-    Raises `StoreError`, `KeyCollision`, `BadKey`.
-    """
-    parcel, content = haul.taken or haul.damaged or (None, None)
-    assert parcel is not None and content is not None
-    good = haul.taken is not None
-    state = S.IMPORTED if good else S.QUARANTINED
-    landing = landing_of(ship.importer, haul.record, order.slot)
-    key = landing.key(content.extension)
-    facts = landing.facts(parcel, haul.record, state)
-    stored = ship.store.put(key, parcel.path, content_type=content.mime_type, facts=facts)
-    thumbnail = _stow_thumbnail(stored, content, facts, ship)
-    if good and haul.damaged:
-        spare = _stow_spare(stored, haul, landing.facts, ship)
-    return Outcome(
-        state,
-        reason="" if good else _damage_reason(haul, parcel),
-        detail="" if good else (content.damage or ""),
-        final=True,
-        field=parcel.field,
-        attempts=tuple(haul.attempts),
-        content=content,
-        stored=stored,
-        thumbnail=thumbnail,
-        spare=spare,
-        original_name=landing.original_name or parcel.name or "",
-        lesser_copy=good and spare is not None,
-    )
-
-
-def _damage_reason(haul: Haul, parcel: Parcel) -> str:
-    return next((attempt.result for attempt in haul.attempts if attempt.field == parcel.field), "damaged")
-
-
-def _stow_thumbnail(stored: Stored, content: Content, facts: Facts, ship: Hold) -> Stored | None:
-    thumb = content.thumbnail
-    if thumb is None:
-        return None
-    key = thumbnail_key(stored.key, thumb.extension)
-    return ship.store.put_bytes(key, thumb.data, content_type=thumb.mime_type, facts=facts)
-
-
-def _stow_spare(stored: Stored, haul: Haul, facts_for: Callable[..., Facts], ship: Hold) -> Stored:
-    assert haul.damaged is not None
-    parcel, content = haul.damaged
-    facts = facts_for(parcel, haul.record, S.QUARANTINED)
-    key = damaged_key(stored.key, facts.field_number, content.extension)
-    return ship.store.put(key, parcel.path, content_type=content.mime_type, facts=facts)
 
 
 class Reporter(Protocol):
@@ -249,19 +65,6 @@ class Gatekeeper(Protocol):
     def check(self) -> None: ...
     def stop(self) -> None: ...
     def beat(self) -> None: ...
-
-
-@dataclass
-class Result:
-    """How a run ended."""
-
-    run: Run
-    outcome: str
-    exit_code: int
-    reason: str = ""
-    remedy: str = ""
-    retry_at: datetime | None = None
-    wire: Wire = field(default_factory=Wire)
 
 
 class Voyage:

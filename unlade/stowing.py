@@ -1,0 +1,79 @@
+"""Puts a haul into the store: the original under its key, its thumbnail, and a damaged better copy beside a lesser one.
+
+The original goes first, whatever it is; a thumbnail never stands in its way (LESSONS 11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from unlade.agenda import Order
+from unlade.cargo import Content, Facts, Outcome, Parcel, Stored
+from unlade.importer import ContainerImport
+from unlade.keys import damaged_key, thumbnail_key
+from unlade.landing import landing_of
+from unlade.states import ItemState
+from unlade.store import Store
+from unlade.waterfall import Haul
+
+S = ItemState
+
+
+class Hold(Protocol):
+    """Where a haul is stowed, and by whose declaration (`Ship` is one)."""
+
+    importer: ContainerImport
+    store: Store
+
+
+def stow(order: Order, haul: Haul, ship: Hold, spare: Stored | None) -> Outcome:
+    """Put the original under its key, then its thumbnail, then the damaged better copy beside it.
+
+    Raises `StoreError`, `KeyCollision`, `BadKey`.
+    """
+    parcel, content = haul.taken or haul.damaged or (None, None)
+    assert parcel is not None and content is not None
+    good = haul.taken is not None
+    state = S.IMPORTED if good else S.QUARANTINED
+    landing = landing_of(ship.importer, haul.record, order.slot)
+    key = landing.key(content.extension)
+    facts = landing.facts(parcel, haul.record, state)
+    stored = ship.store.put(key, parcel.path, content_type=content.mime_type, facts=facts)
+    thumbnail = _stow_thumbnail(stored, content, facts, ship)
+    if good and haul.damaged:
+        spare = _stow_spare(stored, haul, landing.facts, ship)
+    return Outcome(
+        state,
+        reason="" if good else _damage_reason(haul, parcel),
+        detail="" if good else (content.damage or ""),
+        final=True,
+        field=parcel.field,
+        attempts=tuple(haul.attempts),
+        content=content,
+        stored=stored,
+        thumbnail=thumbnail,
+        spare=spare,
+        original_name=landing.original_name or parcel.name or "",
+        lesser_copy=good and spare is not None,
+    )
+
+
+def _damage_reason(haul: Haul, parcel: Parcel) -> str:
+    return next((attempt.result for attempt in haul.attempts if attempt.field == parcel.field), "damaged")
+
+
+def _stow_thumbnail(stored: Stored, content: Content, facts: Facts, ship: Hold) -> Stored | None:
+    thumb = content.thumbnail
+    if thumb is None:
+        return None
+    key = thumbnail_key(stored.key, thumb.extension)
+    return ship.store.put_bytes(key, thumb.data, content_type=thumb.mime_type, facts=facts)
+
+
+def _stow_spare(stored: Stored, haul: Haul, facts_for: Callable[..., Facts], ship: Hold) -> Stored:
+    assert haul.damaged is not None
+    parcel, content = haul.damaged
+    facts = facts_for(parcel, haul.record, S.QUARANTINED)
+    key = damaged_key(stored.key, facts.field_number, content.extension)
+    return ship.store.put(key, parcel.path, content_type=content.mime_type, facts=facts)
