@@ -97,7 +97,7 @@ def test_a_run_that_the_breaker_refuses_says_so_at_once(make_port: PortMaker) ->
     with make_port(cargo(20), faults=storm, environ={"UNLADE_COOLDOWNS": "5m"}) as port:
         port.run()
         asked = len(port.sim.log())
-        code, said, err = port.command()
+        code, said, _ = port.command()
         assert (code, said["outcome"]) == (75, "paused")
         assert said["retry_at"] and len(port.sim.log()) == asked
 
