@@ -88,6 +88,7 @@ class RowFacts:
     owner: Any = None  #: primary key of the owner's row
     thumbnail_key: str = ""
     sha256: str = ""
+    day: date | str | None = ""  #: the day it is filed under; "" for a row that does not say
 
 
 class ContainerImport:

@@ -64,6 +64,8 @@ ARROWS: dict[tuple[ItemState, ItemState], str] = {
     (S.EMPTY, S.IMPORTED): "The record was filled in FileMaker since, and its file is here.",
     (S.EMPTY, S.ACCEPTED): "A person closed it.",
     (S.ACCEPTED, S.PENDING): "A person opened it again.",
+    (S.IMPORTED, S.ACCEPTED): "A person accepted that its row says something else than the source.",
+    (S.ACCEPTED, S.IMPORTED): "A person opened it again; it is as it was.",
     (S.ACCEPTED, S.FAILED): "A person opened it again; it is as it was.",
     (S.ACCEPTED, S.UNLINKED): "A person opened it again; it is as it was.",
     (S.ACCEPTED, S.QUARANTINED): "A person opened it again; it is as it was.",

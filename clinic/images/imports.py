@@ -83,8 +83,8 @@ class ImageImport(ContainerImport):
 
     def rows(self, pks: Sequence[str]) -> Mapping[str, RowFacts]:
         """Where the images' rows point to."""
-        rows = Image.objects.filter(pk__in=pks).values_list("pk", "key", "batch__patient", "thumbnail_key", "sha256")
-        return {str(pk): RowFacts(*facts) for pk, *facts in rows}
+        told = ("key", "batch__patient", "thumbnail_key", "sha256", "batch__captured_on")
+        return {str(pk): RowFacts(*facts) for pk, *facts in Image.objects.filter(pk__in=pks).values_list("pk", *told)}
 
     def row_metadata(self, pk: str) -> Mapping[str, Any]:
         """FileMaker's fields as they were read."""

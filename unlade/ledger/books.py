@@ -92,6 +92,12 @@ class Books:
             )
         return cls(importer, source, run, owners, uploaded_by)
 
+    @classmethod
+    def by_hand(cls, importer: ContainerImport, source: Source, owners: OwnerFinder, uploaded_by: str) -> Books:
+        """Books for what a person settles without a run; only `settle` may be asked of them."""
+        no_run: Any = None
+        return cls(importer, source, no_run, owners, uploaded_by)
+
     def beat(self, now: datetime, **counters: int) -> None:
         """Say that the run is alive, and how far it is."""
         for name, value in {**self.this_run(), **counters}.items():

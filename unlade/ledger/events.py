@@ -17,6 +17,7 @@ OWNER_LOST = "owner lost"  #: its owner's row was deleted
 ACCEPTED = "accepted"  #: a person closed it: `by`, `why`, and what it was
 REOPENED = "reopened"  #: a person opened it again: `by`
 AGAIN = "again"  #: a person handed it to the next run: `by`, `why`
+BY_HAND = "by hand"  #: a person brought its file, or had its row written anew: `by`, `sha256`, `size`
 GONE = "gone"  #: its record is no longer in the source
 DAMAGED = "found damaged"  #: a check read its object and found other bytes
 

@@ -1,0 +1,87 @@
+"""`filemaker_verify`: do source, ledger, rows and store agree? Names what does not, and what to type for it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from unlade.commands import UnladeCommand
+from unlade.errors import UsageError
+from unlade.importer import ContainerImport, declared, get_import
+from unlade.ledger.models import Source
+from unlade.report.command import paper_options
+from unlade.report.private import write_private
+from unlade.store import Store
+from unlade.verify.check import Verdict, check, stored_items
+from unlade.verify.page import as_json, render
+from unlade.verify.progress import ReadingShown
+from unlade.verify.reading import read_all
+
+
+class Command(UnladeCommand):
+    help = (
+        "Compares the source's count, the ledger, the rows and the store, by one listing; --read also reads every "
+        "file again. Asks no FileMaker. Exit code 1 when something differs."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("names", nargs="*", metavar="NAME", help="declared imports; all of them by default")
+        parser.add_argument("--read", action="store_true", help="read every object and compare its sha256")
+        parser.add_argument("--again", action="store_true", help="with --read: begin anew, do not go on where it was")
+        parser.add_argument("--report", type=Path, metavar="FILE", help="write all findings to FILE (.json: as JSON)")
+
+    def work(self, **options: Any) -> int:
+        if options["again"] and not options["read"]:
+            raise UsageError("--again belongs to --read")
+        imports = {name: get_import(name) for name in options["names"]} or declared()
+        store = self.rigging.store()
+        try:
+            quiet = options["verbosity"] == 0
+            verdicts = {name: self._verify(each, store, options, quiet) for name, each in imports.items()}
+        finally:
+            store.close()
+        pages = {name: as_json(verdict) for name, verdict in verdicts.items()}
+        code = max((verdict.exit_code for verdict in verdicts.values()), default=0)
+        if options["report"]:
+            path = write_private(options["report"], self._report(options["report"], imports, verdicts, pages))
+            if not options["json"]:
+                self.say(f"All findings: {path}\n")
+        if options["json"]:
+            outcome = "done" if code == 0 else "failed"
+            one = next(iter(pages.items())) if len(pages) == 1 else None
+            head = {"source": one[0], "outcome": outcome, **one[1]} if one else {"outcome": outcome, "exit": code}
+            self.print_json(head if one else head | {"sources": pages})
+        else:
+            draw = paper_options(self.stdout, options)
+            for name, verdict in verdicts.items():
+                self.say(render(verdict, imports[name], zone=self.rigging.zone(), **draw).rstrip())
+        return code
+
+    def _verify(self, importer: ContainerImport, store: Store, options: dict[str, Any], quiet: bool) -> Verdict:
+        with ReadingShown(self.console(), quiet=quiet) as shown:
+            verdict = check(importer, store, on_step=shown.step)
+            source = Source.objects.filter(name=importer.name).first()
+            if options["read"] and source is not None:
+                verdict.reading = read_all(
+                    stored_items(source),
+                    source,
+                    store,
+                    again=options["again"],
+                    skip=verdict.without_object,
+                    clock=self.rigging.clock,
+                    on_progress=shown,
+                )
+                verdict.findings += verdict.reading.findings
+        return verdict
+
+    def _report(
+        self, path: Path, imports: dict[str, ContainerImport], verdicts: dict[str, Verdict], pages: dict[str, Any]
+    ) -> str:
+        if path.suffix.lower() == ".json":
+            return json.dumps({"sources": pages}, ensure_ascii=False, indent=1) + "\n"
+        zone = self.rigging.zone()
+        return "\n".join(render(verdict, imports[name], zone=zone, most=None) for name, verdict in verdicts.items())
