@@ -68,8 +68,10 @@ def _short(ground: Ground, roads: dict[str, Road], zone: tzinfo) -> Advice:
         f"waiting for the reset takes until {_day(best.done[1], ground, zone)}" if best.done else "waiting is no way"
     )
     larger = roads["D"]
-    money = f"{larger.title} cost {larger.cost:,.0f}" if larger.needed else "a larger plan does not help"
-    why = f"{lack}An export asks nothing of it, while {until} and {money}. A copy of the database file (E) is even less work."
+    costs = "costs" if larger.title.endswith("block") else "cost"
+    money = f"{larger.title} {costs} {larger.cost:,.0f}" if larger.needed else "a larger plan does not help"
+    copy = "If you can get a copy of the database file, E is even less work."
+    why = f"{lack}An export asks nothing of it, while {until} and {money}. {copy}"
     return _advice(roads["C"], why)
 
 

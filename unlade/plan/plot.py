@@ -60,8 +60,8 @@ def _draw(axes: Any, found: Comparison, past: Sequence[Point]) -> None:
     top = _lines(axes, found, roads, base, period, end)
     if past:
         axes.plot([p.at for p in past], [p.spent / 1e9 for p in past], color=_INK, linewidth=2.2)
-        axes.annotate("used so far", (past[-1].at, base / 1e9), xytext=(-6, 6), textcoords="offset points",
-                      ha="right", color=_INK)  # fmt: skip
+        axes.annotate("used so far", (past[-1].at, base / 1e9), xytext=(7, -14), textcoords="offset points",
+                      color=_INK)  # fmt: skip
         top = max(top, base)
     begin = min([now, *(p.at for p in past)])
     axes.set_xlim(begin, end)
@@ -123,11 +123,11 @@ def _limits(axes: Any, year: Room, top: float, begin: datetime, end: datetime) -
         axes.text(0.985, 0.965, text, transform=axes.transAxes, ha="right", va="top", color=_LIMIT)
         return top
     axes.axhline(usable / 1e9, color=_LIMIT, linewidth=1.2, linestyle="--")
-    place = begin + (end - begin) * 0.01
-    axes.text(place, usable / 1e9, f"{format_size(usable)} may be used", color=_LIMIT, va="bottom")
+    place = begin + (end - begin) * 0.99
+    axes.text(place, usable / 1e9, f"{format_size(usable)} may be used", color=_LIMIT, va="bottom", ha="right")
     if size != usable:
         axes.axhline(size / 1e9, color=_LIMIT, linewidth=1.2)
-        axes.text(place, size / 1e9, f"{format_size(size)}, reserve included", color=_LIMIT, va="bottom")
+        axes.text(place, size / 1e9, f"{format_size(size)}, reserve included", color=_LIMIT, va="bottom", ha="right")
     return max(top, float(size))
 
 
@@ -156,4 +156,4 @@ def _dress(axes: Any, found: Comparison) -> None:
     axes.grid(axis="y", color="#EEEEEE")
     axes.set_axisbelow(True)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, loc="lower right")
+        axes.figure.legend(frameon=False, loc="outside lower center", ncols=2)
