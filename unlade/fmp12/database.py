@@ -75,7 +75,7 @@ class DatabaseFile:
         """Ids of the table's own list that are not `present` (at most 100,000), how many are present beyond it, and
         whether the list could be read; if not, the others mean nothing."""
         words, understood = read_ids(self._tree, table)
-        if not understood:
+        if not understood or (present.count and not words):
             return [], 0, False
         missing: list[int] = []
         found = 0
