@@ -11,15 +11,14 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from django.db import transaction
 
-from unlade.agenda import Agenda, Order, anything_to_do, order_for
-from unlade.cargo import Outcome, Parcel, SourceRecord, Wire
+from unlade.agenda import Agenda, Order, anything_to_do
+from unlade.cargo import Outcome, SourceRecord, Wire
 from unlade.carrying import Carried, carry
 from unlade.crew import Bridge, Crew, LedgerBooking, LedgerToll
 from unlade.errors import (
@@ -32,11 +31,12 @@ from unlade.errors import (
     SourceError,
     UnladeError,
 )
-from unlade.ledger.allowance import settle_left
 from unlade.ledger.books import Books
 from unlade.ledger.models import Item
 from unlade.listing import PageRequest
+from unlade.marking import Markers
 from unlade.options import RunOptions
+from unlade.recovery import left_by_dead_runs
 from unlade.ship import Ship
 from unlade.states import ItemState, RunOutcome
 
@@ -91,7 +91,8 @@ class Voyage:
         curfew: Callable[[], None] = lambda: None,
     ) -> None:
         self.books, self.ship, self.gate, self.bridge, self.toll = books, ship, gate, bridge, toll
-        self.options, self.reporter, self.clock, self._prepare, self._mark = options, reporter, clock, prepare, mark
+        self.options, self.reporter, self.clock, self._prepare = options, reporter, clock, prepare
+        self._markers = Markers(mark, books, ship.source, bridge, clock, self._halt)
         self._share_permits = share_permits
         self.curfew = curfew  #: raises `NotNow` in quiet hours
         self.interrupted = False
@@ -104,8 +105,6 @@ class Voyage:
         self._downloads = 0  #: items for which a download was started
         self._kept = 0
         self._page_asked = False
-        self._marking: set[int] = set()  #: items whose marker is being written
-        self._marked: set[int] = set()  #: items whose marker was tried in this run
         self._settled = 0
         self._too_large = 0  #: downloads that were broken off because of their size
         self._sizes: deque[int] = deque(maxlen=200)
@@ -163,10 +162,15 @@ class Voyage:
             if self._stop is None:
                 self._dispatch(agenda)
                 self._ask_for_page(agenda)
-            if not self._in_hand and not self._page_asked and not self._marking:
+            if not self._in_hand and not self._page_asked and not self._markers.busy:
                 if self._stop is not None:
                     return
-                if not agenda.ready and not agenda.listing and not self._more(agenda) and not self._mark_the_rest():
+                if (
+                    not agenda.ready
+                    and not agenda.listing
+                    and not self._more(agenda)
+                    and not self._write_late_markers()
+                ):
                     return
             self.bridge.serve(0.2)
             self._show()
@@ -321,50 +325,23 @@ class Voyage:
             self.ship.expected_size = recent[int(len(recent) * 0.95)] + 2000
 
     def _after_commit(self, item: Item, carried: Carried, landed: tuple[object, object] | None) -> None:
-        self._discard(carried.parcels)
+        for parcel in carried.parcels:
+            self.ship.spool.discard(parcel)
         if landed is None:
             return
         self.books.importer.after_commit(landed[0], landed[1])  # type: ignore[arg-type]
         if carried.outcome is not None and carried.outcome.state != S.QUARANTINED:
             self._write_marker(item, carried.record)
 
-    # The marker in FileMaker, after the commit.
-
     def _write_marker(self, item: Item, record: SourceRecord | None) -> None:
-        if self._mark is None or self._crew is None or self._stop is not None:
-            return
-        mark = self._mark
-        self._marking.add(item.pk)
-        self._marked.add(item.pk)
+        if self._crew is not None and self._stop is None and (work := self._markers.work(item, record)):
+            self._crew.submit(work)
 
-        def work() -> None:
-            mod_id = None
-            try:
-                mod_id = mark(record or self.ship.source.read(item.record_id))
-            except UnladeError as error:
-                problem = error
-                log.warning("record %s: the marker was not written: %s", item.record_id, error)
-                if isinstance(error, (NotNow, SourceError)):
-                    self.bridge.post(lambda: self._halt(problem))
-            except Exception:
-                log.exception("record %s: the marker was not written", item.record_id)
-            finally:
-                self.bridge.post(lambda: self._marker_written(item.pk, mod_id))
-
-        self._crew.submit(work)
-
-    def _marker_written(self, item_id: int, mod_id: str | None) -> None:
-        self._marking.discard(item_id)
-        if mod_id is not None:
-            self.books.marked(item_id, mod_id, self.clock())
-
-    def _mark_the_rest(self) -> bool:
-        """Markers that an earlier run could not write any more; whether there were any."""
-        if self._mark is None:
-            return False
-        for item in self.books.unmarked().exclude(pk__in=self._marked)[:100]:
+    def _write_late_markers(self) -> bool:
+        """Markers that earlier runs could not write any more; whether any are on their way."""
+        for item in self._markers.missing():
             self._write_marker(item, None)
-        return bool(self._marking)
+        return self._markers.busy
 
     def _halt_for(self, item: Item, carried: Carried) -> None:
         """An item stopped the run, or only itself: a file too large for what is left lets smaller ones pass."""
@@ -388,45 +365,7 @@ class Voyage:
     # After a crash.
 
     def _recovered(self) -> list[tuple[Item, Order]]:
-        """What a dead run left: complete files in its spool, and items that it may have stored."""
-        books = self.books
-        parcels: dict[str, list[Parcel]] = {}
-        slots: dict[str, str] = {}
-        self.ship.spool.clean(books.importer.name)
-        for leftover in self.ship.spool.left(books.importer.name):
-            mark = leftover.mark
-            if leftover.parcel is not None:
-                if mark.booking.isdigit():
-                    settle_left(int(mark.booking), books.run, mark.wire, self.clock())
-                parcels.setdefault(mark.item_key, []).append(leftover.parcel)
-                slots[mark.item_key] = mark.record_id
-            elif leftover.resumable:
-                # What it cost stays booked as it was reserved: nobody can tell what the host had sent.
-                self.ship.partials[mark.item_key, mark.field] = leftover
-            else:
-                self.ship.spool.discard(leftover)
-        work, taken = [], set()
-        for item in books.by_record(slots.values()):
-            order = order_for(item, None)
-            found = parcels.pop(order.spool_key, None)
-            if found is None:
-                continue
-            if item.state in (S.PENDING, S.FAILED) and item.gone_at is None:
-                taken.add(item.pk)
-                work.append((item, replace(order, parcels=tuple(found))))
-            else:
-                self._discard(found)
-        for key, found in parcels.items():
-            # A ledger that was restored does not know these yet; their records may still be listed.
-            self.ship.set_aside(key, found)
-        for item in books.left_in_hand():
-            if item.pk not in taken:
-                work.append((item, order_for(item, None, search_store=True)))
-        return work
-
-    def _discard(self, parcels: Iterable[Parcel]) -> None:
-        for parcel in parcels:
-            self.ship.spool.discard(parcel)
+        return left_by_dead_runs(self.books, self.ship, self.clock())
 
     # Signs of life.
 

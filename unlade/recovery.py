@@ -1,0 +1,57 @@
+"""After a crash: the next run finds its place from what is durable (DESIGN 5.2, CONTRACT B3)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from unlade.agenda import Order, order_for
+from unlade.cargo import Parcel
+from unlade.ledger.allowance import settle_left
+from unlade.ledger.books import Books
+from unlade.ledger.models import Item
+from unlade.ship import Ship
+from unlade.states import ItemState
+
+S = ItemState
+
+
+def left_by_dead_runs(books: Books, ship: Ship, now: datetime) -> list[tuple[Item, Order]]:
+    """What dead runs left: complete files in the spool, and items that they may have stored.
+
+    Settles what those downloads cost, in the caller's transaction. Partial downloads are kept for their continuation.
+    """
+    parcels: dict[str, list[Parcel]] = {}
+    slots: dict[str, str] = {}
+    ship.spool.clean(books.importer.name)
+    for leftover in ship.spool.left(books.importer.name):
+        mark = leftover.mark
+        if leftover.parcel is not None:
+            if mark.booking.isdigit():
+                settle_left(int(mark.booking), books.run, mark.wire, now)
+            parcels.setdefault(mark.item_key, []).append(leftover.parcel)
+            slots[mark.item_key] = mark.record_id
+        elif leftover.resumable:
+            # What it cost stays booked as it was reserved: nobody can tell what the host had sent.
+            ship.partials[mark.item_key, mark.field] = leftover
+        else:
+            ship.spool.discard(leftover)
+    work, taken = [], set()
+    for item in books.by_record(slots.values()):
+        order = order_for(item, None)
+        found = parcels.pop(order.spool_key, None)
+        if found is None:
+            continue
+        if item.state in (S.PENDING, S.FAILED) and item.gone_at is None:
+            taken.add(item.pk)
+            work.append((item, replace(order, parcels=tuple(found))))
+        else:
+            for parcel in found:
+                ship.spool.discard(parcel)
+    for key, found in parcels.items():
+        # A ledger that was restored does not know these yet; their records may still be listed.
+        ship.set_aside(key, found)
+    for item in books.left_in_hand():
+        if item.pk not in taken:
+            work.append((item, order_for(item, None, search_store=True)))
+    return work
