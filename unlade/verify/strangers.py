@@ -38,10 +38,11 @@ def _explain(info: ObjectInfo, source: str, url: str) -> Finding | None:
         return Finding("stranger", source, key=info.key, url=url, detail=says)
     if item is None:
         return Finding("orphan", source, facts.record_id, facts.slot, info.key, url=url)
+    unsettled = item.state in (ItemState.PENDING, ItemState.FAILED)
+    if unsettled and "~damaged-" not in info.key:
+        return Finding("unrecorded", source, item.record_id, item.slot, info.key)
     if _was_its(info.key, item):
         return Finding("older_version", source, item.record_id, item.slot, info.key, item.row)
-    if item.state in (ItemState.PENDING, ItemState.FAILED):
-        return Finding("unrecorded", source, item.record_id, item.slot, info.key)
     return Finding("stranger", source, key=info.key, url=url, detail=f"{says}, whose file lies elsewhere")
 
 
