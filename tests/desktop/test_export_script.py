@@ -204,16 +204,25 @@ def test_hidden_records_are_told(tmp_path: Path) -> None:
         assert [problem.code for problem in index.problems()] == ["not_all_found"]
 
 
-def test_references_large_files_and_unknown_sizes(tmp_path: Path) -> None:
+def test_a_reference_without_its_file(tmp_path: Path) -> None:
     missing = Container(b"", "gone.jpg", "File Reference", missing=True)
-    large = Container(b"\0" * 64_000_001, "film.mov")
-    run(tmp_path, table(record(1, full=missing), record(2, full=large)))
+    run(tmp_path, table(record(1, full=missing, small=Container(b"s", "a.jpg"))))
     with ManifestIndex.build(exported(tmp_path)) as index:
-        assert [entry.items[0].status for entry in index] == ["reference_missing", "too_big"]
-    records = table(record(1, full=missing), record(2, full=large))
-    run(tmp_path, records, variant="export-field", table="Images @ 1")
+        assert [item.status for item in index.records()[0].items][:2] == ["reference_missing", "written"]
+        assert index.problems() == []
+
+
+def test_the_other_script_adds_what_was_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unlade.desktop.script.build.LARGEST_WRITE", 10)
+    records = table(record(1, full=Container(b"x" * 11, "film.mov"), small=Container(b"s", "a.jpg")), record(2))
+    run(tmp_path, records)
     with ManifestIndex.build(exported(tmp_path)) as index:
-        assert [entry.items[0].status for entry in index] == ["reference_missing", "written"]
+        assert [item.status for item in index.records()[0].items][:2] == ["too_big", "skipped"]
+    run(tmp_path, table(*records.records), variant="export-field", table="Images @ 1")
+    with ManifestIndex.build(exported(tmp_path)) as index:
+        item = index.records()[0].items[0]
+        assert (item.status, item.size) == ("written", 11)
+        assert inside(exported(tmp_path), item.path).read_bytes() == b"x" * 11
         assert index.problems() == []
 
 
