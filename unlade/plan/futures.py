@@ -130,14 +130,14 @@ def ranges(played: Sequence[Future], first: datetime) -> Ranges:
     done = None
     if len(ended) * 2 > len(played):
         done = (_at(dates, 0.1), _at(dates, 0.5), _at(dates, 0.9))
-    lefts = [left for f in whole if (left := year_left(f.budget, f.done_at or first)) is not None]
+    lefts = [left for f in ended if f.done_at and (left := year_left(f.budget, f.done_at)) is not None]
     return Ranges(
         done=done,
         bytes=range_of([f.bytes for f in whole]),
         runs=range_of([f.runs for f in whole]),
         requests=range_of([f.requests for f in whole]),
         working_seconds=range_of([f.working.total_seconds() for f in whole]),
-        left=range_of(lefts) if lefts else None,
+        left=range_of(lefts) if done and lefts else None,
         ends=len(ended) / len(played),
         typical=_at(whole, 0.5),
         early=_at(whole, 0.1),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 
-from unlade.governor.budget import Budget, Room
+from unlade.governor.budget import Budget
 from unlade.governor.forecast import Outlook, Plan
 from unlade.plan.futures import HORIZON, Drawn, play
 from unlade.report.words import clock, day
@@ -91,8 +91,4 @@ def _waits(budget: Budget, now: datetime, text: str) -> str:
     rooms = [room for room in budget.headroom(now) if room.limit.period.kind != "run"]
     if not rooms:
         return text
-
-    def share(room: Room) -> float:
-        return room.left / room.limit.usable if room.limit.usable else 0.0
-
-    return f"{text} (limit of the {min(rooms, key=share).limit.name})"
+    return f"{text} (limit of the {min(rooms, key=lambda room: room.left).limit.name})"
