@@ -143,11 +143,11 @@ def open_delimited(
     files always have one). Raises `SourceError` when something cannot be told, with the option that tells it.
     """
     settled = find_encoding(path, encoding)
-    sample = _sample(path, settled)
+    sample, whole = _sample(path, settled)
     if not sample.strip("\r\n"):
         raise SourceError(f"{path.name} is empty")
     quoted = kind != "tab"
-    terminator = _terminator(path, sample, quoted=quoted)
+    terminator = _terminator(path, sample, quoted=quoted, whole=whole, wide=len(columns or ()))
     delimiter = "\t" if kind == "tab" else _delimiter(path, sample, kind)
     notes = [f"read as {settled.name}: {settled.why}", f"rows end with {_NAMES[terminator]}"]
     if quoted:
@@ -167,17 +167,19 @@ def open_delimited(
     )
 
 
-def _sample(path: Path, encoding: Encoding) -> str:
-    """The beginning, decoded."""
+def _sample(path: Path, encoding: Encoding) -> tuple[str, bool]:
+    """The beginning, decoded, and whether that is all of it."""
     with path.open("rb") as file:
         data = file.read(_SAMPLE)
     text = codecs.getincrementaldecoder(encoding.name)("replace").decode(data)
+    if len(data) < _SAMPLE:
+        return text, True
     # Cut in the middle of a CRLF it would show a CR that is none.
-    return text if len(data) < _SAMPLE else text.removesuffix("\r")
+    return text.removesuffix("\r"), False
 
 
-def _terminator(path: Path, sample: str, *, quoted: bool) -> str:
-    """What ends rows. Where more than one could, the one that never leaves half a row: as told by what opens a row."""
+def _terminator(path: Path, sample: str, *, quoted: bool, whole: bool, wide: int) -> str:
+    """What ends rows. Where more than one could: the only one that gives rows of one width (of `wide`, if known)."""
     outside = _outside_quotes(sample) if quoted else sample
     pairs = outside.count("\r\n")
     counts = {"\r\n": pairs, "\r": outside.count("\r") - pairs, "\n": outside.count("\n") - pairs}
@@ -186,7 +188,7 @@ def _terminator(path: Path, sample: str, *, quoted: bool) -> str:
         return "\n"
     if len(used) == 1:
         return used[0]
-    fitting = [end for end in used if _even(sample, end, quoted=quoted)]
+    fitting = [end for end in used if _even(sample, end, quoted=quoted, whole=whole, wide=wide)]
     if len(fitting) == 1:
         return fitting[0]
     kinds = ", ".join(f"{_NAMES[end]} {counts[end]} times" for end in used)
@@ -196,13 +198,14 @@ def _terminator(path: Path, sample: str, *, quoted: bool) -> str:
     )
 
 
-def _even(sample: str, terminator: str, *, quoted: bool) -> bool:
-    """Whether all complete rows of the sample have the same number of cells when cut there, and more than one."""
-    lines = sample.split(terminator)[:-1] or [sample]
-    if not quoted:
-        widths = {line.count("\t") for line in lines if line}
-        return len(widths) == 1
-    return all(line.startswith('"') and line.endswith('"') for line in lines if line)
+def _even(sample: str, terminator: str, *, quoted: bool, whole: bool, wide: int) -> bool:
+    """Whether all rows of the sample look whole when cut there; the last one may be cut by the sample's end."""
+    lines = sample.split(terminator)
+    lines = [line for line in (lines if whole else lines[:-1]) if line]
+    if quoted:
+        return all(line.startswith('"') and line.endswith('"') for line in lines)
+    widths = {line.count("\t") + 1 for line in lines}
+    return len(widths) == 1 and (not wide or widths == {wide})
 
 
 def _outside_quotes(sample: str) -> str:

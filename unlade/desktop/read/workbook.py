@@ -7,11 +7,13 @@ shared strings are held in memory by the library; everything else is not.
 from __future__ import annotations
 
 import warnings
+import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from unlade.desktop.read.model import MetadataFile, Row, RowError, Value, clean, plain, unique_names
 from unlade.errors import SettingsError, SourceError
@@ -123,16 +125,20 @@ def _cells(path: Path) -> Iterator[tuple[int, tuple[Any, ...]]]:
         ) from None
     from openpyxl.utils.exceptions import InvalidFileException
 
-    broken = (InvalidFileException, KeyError, ValueError, OSError, SyntaxError)
+    broken = (InvalidFileException, BadZipFile, zlib.error, KeyError, ValueError, OSError, EOFError, SyntaxError)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # styles it does not know
         try:
             book = load_workbook(path, read_only=True, data_only=True)
         except broken as error:
             raise SourceError(f"{path.name} is no workbook that can be read ({type(error).__name__})") from None
+    number = 0
     try:
         sheet = book.worksheets[0]
         sheet.reset_dimensions()  # what the file says of its size is often wrong
-        yield from enumerate(sheet.iter_rows(values_only=True), 1)
+        for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
+            yield number, cells
+    except broken as error:
+        raise RowError(path, number + 1, f"the workbook breaks off ({type(error).__name__})") from None
     finally:
         book.close()
