@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from unlade.cargo import Attempt, Page, Parcel, SourceRecord
+from unlade.cargo import Attempt, Page, Parcel, Road, SourceRecord
 from unlade.ledger.books import Books, Listed
 from unlade.ledger.models import Item
 from unlade.listing import PageRequest, Walk, windows
@@ -61,7 +61,9 @@ def order_for(item: Item, record: SourceRecord | None, **more: Any) -> Order:
         Attempt(entry["field"], entry["result"], entry.get("detail", ""), entry.get("size")) for entry in item.attempts
     )
     stored_key = item.key if item.key and item.state in ("pending", "failed") else ""
-    return Order(item.pk, item.record_id, item.slot, record, item.known_size, prior, stored_key=stored_key, **more)
+    # Of an item that came by another road, the record in hand knows its id on this one.
+    record_id = record.record_id if record is not None else item.record_id
+    return Order(item.pk, record_id, item.slot, record, item.known_size, prior, stored_key=stored_key, **more)
 
 
 class Agenda:
@@ -72,10 +74,14 @@ class Agenda:
         self._options = options
         self._pass_began = now
         self.ready: deque[tuple[Item, Order]] = deque(recovered)
-        self._windows = deque(windows(books.pending_places(), options.batch_size))
+        self._local = books.road != Road.API
+        places = [] if self._local else books.pending_places()
+        self._windows = deque(windows(places, options.batch_size))
         self._open_window: tuple[int, int] | None = None
         source = books.source
-        self._walk: Walk | None = Walk("new", options.batch_size, self._in_ledger, start=source.listed_through)
+        # A folder is walked whole: it has no order that another day's run could go on in.
+        start = 0 if self._local else source.listed_through
+        self._walk: Walk | None = Walk("new", options.batch_size, self._in_ledger, start=start)
         self._full: Walk | None = None
         self._met_all = False
         self._failures: Iterator[Item] | None = None
@@ -131,6 +137,9 @@ class Agenda:
     def _walked(self, page: Page, now: datetime) -> None:
         walk = self._walk
         assert walk is not None
+        if self._local:
+            self._walk = None if walk.complete else walk
+            return
         anchor = page.records[-1].record_id if page.records else self._books.source.anchor
         self._books.listed_through(walk.reached, anchor, walk.complete)
         if walk.complete:
@@ -178,6 +187,8 @@ class Agenda:
         self.ready.appendleft((item, order))
 
     def _take_failures(self, now: datetime) -> None:
+        if self._local:
+            return
         due = self._books.due(now, also_final=self._options.retry_failed).exclude(pk__in=self._seen_failures)
         for item in due[:_PORTION]:
             self._seen_failures.add(item.pk)
@@ -187,6 +198,8 @@ class Agenda:
 def anything_to_do(books: Books, found: int, now: datetime, options: RunOptions) -> bool:
     """Whether a run has more to do than to say hello (DESIGN 5.4)."""
     source = books.source
+    if books.road != Road.API:
+        return True
     return (
         not source.listing_complete
         or books.alive() != found

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from unlade.agenda import Order
 from unlade.cargo import Facts, Outcome, Parcel, SourceRecord, Stored, Wire
-from unlade.crew import LedgerBooking
 from unlade.errors import (
     Final,
     Interrupted,
@@ -19,7 +18,7 @@ from unlade.errors import (
     UnladeError,
 )
 from unlade.landing import Landing, landing_of
-from unlade.ship import Ship
+from unlade.ship import DownloadBooking, Ship
 from unlade.states import ItemState
 from unlade.stowing import stow
 from unlade.waterfall import Fetcher, Haul
@@ -40,7 +39,7 @@ class Carried:
     gone: bool = False
 
 
-def carry(order: Order, ship: Ship, booking: LedgerBooking | None) -> Carried:
+def carry(order: Order, ship: Ship, booking: DownloadBooking | None) -> Carried:
     """One item: read, fetch, inspect, store. The run loop records it.
 
     Never raises an `UnladeError`: what went wrong with the item is its outcome, what concerns the run is `stop`.

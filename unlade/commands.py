@@ -133,6 +133,22 @@ class ImportCommand(UnladeCommand):
         parser.add_argument("--concurrency", type=int, metavar="N", help="downloads at once (UNLADE_CONCURRENCY)")
         parser.add_argument("--max-bytes", type=size_argument, metavar="SIZE", help="transfer at most this, 500MB")
         parser.add_argument("--max-time", type=duration_argument, metavar="DURATION", help="work at most this long, 2h")
+        parser.add_argument(
+            "--from", dest="from_path", default="", metavar="PATH", help="take an export folder instead"
+        )
+        parser.add_argument(
+            "--metadata", default="", metavar="FILE", help="with --from: the records, as FileMaker exported them"
+        )
+        parser.add_argument(
+            "--columns", default="", metavar="A,B", help="with --metadata: its columns, where it has no header"
+        )
+        parser.add_argument(
+            "--date-order",
+            choices=["mdy", "dmy", "ymd"],
+            default="",
+            help="with --from: how dates that read two ways are meant",
+        )
+        parser.add_argument("--encoding", default="", help="with --metadata: its encoding, where it cannot be told")
         parser.add_argument("--retry-failed", action="store_true", help="try failures again that are final too")
         parser.add_argument("--dry-run", action="store_true", help="list and report; fetch and write nothing")
         parser.add_argument(
@@ -183,6 +199,11 @@ class ImportCommand(UnladeCommand):
             dry_run=options["dry_run"],
             wait=options["wait"],
             quiet_hours=options["quiet_hours"],
+            from_path=options["from_path"],
+            metadata=options["metadata"],
+            columns=tuple(name.strip() for name in options["columns"].split(",") if name.strip()),
+            date_order=options["date_order"],
+            encoding=options["encoding"],
             order=ORDERS.get(options["order"], ""),
             write_marker=bool(settings["UNLADE_WRITE_MARKER"]),
         )

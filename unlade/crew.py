@@ -12,14 +12,15 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from django.db import transaction
 
 from unlade.cargo import Wire
 from unlade.errors import Interrupted
 from unlade.ledger.allowance import Allowance, Ticket
-from unlade.source import RequestKind
+from unlade.ship import DownloadBooking
+from unlade.source import FreeBooking, RequestKind
 
 T = TypeVar("T")
 
@@ -127,6 +128,34 @@ class LedgerBooking:
             self._open = False
             ticket = self._ticket
             self._toll.bridge.post(lambda: self._toll.settled(ticket, wire))
+
+
+class Tolls(Protocol):
+    """What books downloads, and the totals of the run. Only the run loop's thread reads the totals."""
+
+    wire: Wire
+    requests: int
+    logins: int
+
+    def reserve_download(self, item_id: int, expected: int) -> DownloadBooking: ...
+
+
+class FreeDownload(FreeBooking):
+    """A download from our own disk."""
+
+    ticket_id = ""
+
+
+class LocalToll:
+    """The toll of our own disk: free, and nothing to count."""
+
+    wire = Wire()
+    requests = 0
+    logins = 0
+
+    def reserve_download(self, item_id: int, expected: int) -> FreeDownload:
+        """Always fits."""
+        return FreeDownload()
 
 
 class LedgerToll:

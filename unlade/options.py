@@ -25,6 +25,12 @@ class RunOptions:
     quiet_hours: str = ""  #: `08:00-18:00`; "" as set
     order: str = ""  #: `host`, `newest first` or `owners first`; "" as declared
 
+    from_path: str = ""  #: another source than the Data API: an export folder
+    metadata: str = ""  #: a metadata file beside the folder's files
+    date_order: str = ""  #: `mdy`, `dmy` or `ymd`, for dates that read two ways
+    columns: tuple[str, ...] = ()  #: names of a metadata file's columns, when it has no header
+    encoding: str = ""  #: of a metadata file, when it cannot be told
+
     def __post_init__(self) -> None:
         for name in ("batch_size", "concurrency"):
             if getattr(self, name) < 1:

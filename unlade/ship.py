@@ -27,7 +27,8 @@ class DownloadBooking(Booking, Protocol):
     """A booking that the spool's mark can name, so that the next run settles what a killed one left."""
 
     @property
-    def ticket_id(self) -> str: ...
+    def ticket_id(self) -> str:
+        """Names the booking, "" where nothing is booked."""
 
 
 class DownloadToll(Protocol):

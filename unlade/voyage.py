@@ -20,7 +20,7 @@ from django.db import transaction
 from unlade.agenda import Agenda, Order, anything_to_do
 from unlade.cargo import Outcome, SourceRecord, Wire
 from unlade.carrying import Carried, carry
-from unlade.crew import Bridge, Crew, LedgerBooking, LedgerToll
+from unlade.crew import Bridge, Crew, Tolls
 from unlade.errors import (
     AllowanceSpent,
     HostResting,
@@ -37,7 +37,7 @@ from unlade.listing import PageRequest
 from unlade.marking import Markers
 from unlade.options import RunOptions
 from unlade.recovery import left_by_dead_runs
-from unlade.ship import Ship
+from unlade.ship import DownloadBooking, Ship
 from unlade.states import ItemState, RunOutcome
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class Voyage:
         ship: Ship,
         gate: Gatekeeper,
         bridge: Bridge,
-        toll: LedgerToll,
+        toll: Tolls,
         options: RunOptions,
         reporter: Reporter,
         *,
@@ -254,7 +254,7 @@ class Voyage:
 
     def _dispatch(self, agenda: Agenda) -> None:
         """Take items in hand, as many as the crew can hold, and commit that before any of their downloads starts."""
-        going: list[tuple[Item, Order, LedgerBooking | None]] = []
+        going: list[tuple[Item, Order, DownloadBooking | None]] = []
         with transaction.atomic():
             while len(self._in_hand) < 2 * self.options.concurrency + 2:
                 pair = agenda.next(self.clock(), smallest=self.gate.on_trial)
@@ -279,12 +279,12 @@ class Voyage:
         for item, order, booking in going:
             self._crew.submit(self._task(item, order, booking))
 
-    def _book(self, order: Order) -> LedgerBooking | None:
+    def _book(self, order: Order) -> DownloadBooking | None:
         if not order.fetches:
             return None
         return self.toll.reserve_download(order.item_id, order.expected or self.ship.expected_size)
 
-    def _task(self, item: Item, order: Order, booking: LedgerBooking | None) -> Callable[[], None]:
+    def _task(self, item: Item, order: Order, booking: DownloadBooking | None) -> Callable[[], None]:
         def task() -> None:
             try:
                 carried = carry(order, self.ship, booking)

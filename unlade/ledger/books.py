@@ -18,7 +18,7 @@ from typing import Any
 from django.db import DatabaseError, transaction
 from django.db.models import F, Max, Q, QuerySet
 
-from unlade.cargo import Attempt, Content, Count, Outcome, RefStatus, SourceRecord, Wire
+from unlade.cargo import Attempt, Content, Count, Outcome, RefStatus, Road, SourceRecord, Wire
 from unlade.errors import OwnNetworkDown
 from unlade.importer import Consignment, ContainerImport
 from unlade.ledger.events import GONE, note, note_all, settled_detail
@@ -50,6 +50,7 @@ class Books:
         self.importer = importer
         self.source = source
         self.run = run
+        self.road = run.road
         self.owners = owners
         self.uploaded_by = uploaded_by
         self.skipped = 0
@@ -96,7 +97,9 @@ class Books:
     def by_hand(cls, importer: ContainerImport, source: Source, owners: OwnerFinder, uploaded_by: str) -> Books:
         """Books for what a person settles without a run; only `settle` may be asked of them."""
         no_run: Any = None
-        return cls(importer, source, no_run, owners, uploaded_by)
+        books = cls(importer, source, Run(source=source), owners, uploaded_by)
+        books.run = no_run
+        return books
 
     def beat(self, now: datetime, **counters: int) -> None:
         """Say that the run is alive, and how far it is."""
@@ -137,6 +140,8 @@ class Books:
         if self.importer.each:
             items = self.source.items.filter(gone_at=None)
             found, count_is = max(0, count.found - self.alive()) + items.count(), "values"
+        if self.road != Road.API and self.source.count_is != count_is and self.source.counted_at:
+            return  # the host's own count stands; what a folder holds is the run's alone
         self.source.found, self.source.total, self.source.count_is = found, count.total, count_is
         self.source.counted_at = now
         self.source.save(update_fields=["found", "total", "count_is", "counted_at"])
@@ -157,14 +162,10 @@ class Books:
 
         `offset` is the place of the first one, None when places mean nothing. Settled items only get their place.
         """
-        ids = [record.record_id for record in records]
-        old: dict[tuple[str, str], Item] = {
-            (item.record_id, item.slot): item for item in self.source.items.filter(record_id__in=ids)
-        }
+        old = self._items_of(records)
         keys = {normalise_ref(self.importer.identity_of(record)) for record in records} - {""}
-        holders = dict(
-            self.source.items.filter(identity_key__in=keys).order_by("-pk").values_list("identity_key", "record_id")
-        )
+        rows = self.source.items.filter(identity_key__in=keys).order_by("-pk")
+        holders = dict(rows.values_list("identity_key", "record_id"))
         fresh: list[Item] = []
         changed: list[Item] = []
         listed: list[Listed] = []
@@ -178,21 +179,45 @@ class Books:
                 else:
                     changed.append(item)
                     item.gone_at = None
-                item.position, item.seen_at = position, now
+                if self.road == Road.API or item.road == self.road:
+                    item.position = position
+                item.seen_at = now
                 if self._needs_carrying(item, record):
                     listed.append(Listed(item, record))
                 elif item.pk is not None:
                     self.skipped += 1
         Item.objects.bulk_create(fresh)
-        Item.objects.bulk_update(
-            changed, ["position", "seen_at", "gone_at", "mod_id", "attempts", "tries", "state"], batch_size=200
-        )
+        Item.objects.bulk_update(changed, _LISTED_FIELDS, batch_size=200)
         closed = [item for item in fresh if item.state != S.PENDING]
         for item in closed:
             self._ends(item, item.state)
         for state in {item.state for item in closed}:
             note_all([(item, settled_detail(item)) for item in closed if item.state == state], state, now, self.run)
         return listed
+
+    def _items_of(self, records: Sequence[SourceRecord]) -> dict[tuple[str, str], Item]:
+        """The items of these records, by (record id, slot); of another road they are known by their identity.
+
+        An item that came by another road is the same item (CONTRACT B5). Over the API it takes the API's ids.
+        """
+        ids = [record.record_id for record in records]
+        old = {
+            (item.record_id, item.slot): item for item in self.source.items.filter(record_id__in=ids, road=self.road)
+        }
+        by_identity = {normalise_ref(self.importer.identity_of(record)): record for record in records}
+        by_identity.pop("", None)
+        for item in self.source.items.filter(identity_key__in=by_identity).exclude(road=self.road).order_by("pk"):
+            record = by_identity[item.identity_key]
+            if (record.record_id, item.slot) in old:
+                continue
+            old[record.record_id, item.slot] = item
+            if self.road == Road.API:
+                item.record_id, item.mod_id, item.road = record.record_id, record.mod_id, self.road
+                if item.state == S.FAILED:
+                    # What that road could not give, this one may.
+                    item.move(S.PENDING)
+                    item.attempts, item.tries = [], 0
+        return old
 
     def _slots(self, record: SourceRecord) -> list[str]:
         if not self.importer.each:
@@ -205,6 +230,7 @@ class Books:
         item = Item(
             source=self.source,
             record_id=record.record_id,
+            road=self.road,
             slot=slot,
             mod_id=record.mod_id,
             known_size=_size_hint(importer, record),
@@ -243,6 +269,9 @@ class Books:
         item.settled_at, item.settled_in = now, self.run
 
     def _needs_carrying(self, item: Item, record: SourceRecord) -> bool:
+        if self.road != Road.API and item.state == S.FAILED and item.in_hand_id is None:
+            # Another road may have what this one could not give; who has no identity is nobody there too.
+            return item.reason not in ("duplicate_identity", "no_identity")
         if item.state == S.PENDING and item.in_hand_id is None:
             if item.mod_id != record.mod_id:
                 item.mod_id, item.attempts, item.tries = record.mod_id, [], 0
@@ -270,7 +299,9 @@ class Books:
 
     def pending_places(self) -> list[int]:
         """Places of listed items that were never settled, in order."""
-        rows = self.source.items.filter(state=S.PENDING, gone_at=None, in_hand=None, position__isnull=False)
+        rows = self.source.items.filter(
+            state=S.PENDING, gone_at=None, in_hand=None, position__isnull=False, road=self.road
+        )
         return [place for place in rows.order_by("position").values_list("position", flat=True) if place is not None]
 
     def left_in_hand(self) -> list[Item]:
@@ -294,7 +325,7 @@ class Books:
         if also_final:
             ready |= Q(state=S.FAILED) & (Q(settled_in=None) | ~Q(settled_in=self.run))
         return (
-            self.source.items.filter(ready, gone_at=None, in_hand=None)
+            self.source.items.filter(ready, gone_at=None, in_hand=None, road=self.road)
             .exclude(reason__in=["duplicate_identity", "no_identity"])
             .order_by(F("next_try_at").asc(nulls_first=True), "pk")
         )
@@ -395,7 +426,8 @@ class Books:
         item.attempts = [_attempt_json(attempt) for attempt in outcome.attempts] or item.attempts
         item.known_size = outcome.known_size or item.known_size
         if record is not None:
-            item.mod_id = record.mod_id
+            if item.road == self.road:
+                item.mod_id = record.mod_id
             self._describe(item, record)
         if outcome.state == S.PENDING:
             item.save(update_fields=_SETTLED_FIELDS)
@@ -423,6 +455,9 @@ class Books:
 
 S = ItemState
 
+
+#: What a page changes.
+_LISTED_FIELDS = ["position", "seen_at", "gone_at", "record_id", "road", "mod_id", "attempts", "tries", "state"]
 
 #: What carrying an item changes; its place in the listing is not among it, since a page may have moved it meanwhile.
 _SETTLED_FIELDS = [

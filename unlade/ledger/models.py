@@ -96,6 +96,7 @@ class Item(models.Model):
 
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="items")
     record_id = models.CharField(max_length=64)
+    road = models.CharField(max_length=10, default="api", help_text="by which road record and modification id came")
     slot = models.CharField(max_length=255, blank=True, help_text="container field, only for imports with `each`")
     mod_id = models.CharField(max_length=64, blank=True)
     identity = models.CharField(max_length=255, blank=True)
@@ -147,7 +148,7 @@ class Item(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["source", "record_id", "slot"], name="unlade_item_record"),
+            models.UniqueConstraint(fields=["source", "road", "record_id", "slot"], name="unlade_item_record"),
         ]
         indexes = [
             models.Index(fields=["source", "state", "next_try_at"], name="unlade_item_state"),
