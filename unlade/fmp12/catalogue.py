@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from unlade.fmp12 import scsu
+from unlade.fmp12.errors import DatabaseFileError
 from unlade.fmp12.tokens import Path, decode_integer, encode_integer
 from unlade.fmp12.tree import GAP, BrokenValue, LongValue, Tree, child_of
+
+_MOST = 200_000  #: tables and fields together
+_NAME_BYTES = 1000  #: of names, of which FileMaker allows 100 characters
 
 TABLES: Path = (b"\x03", b"\x10", b"\x05")
 FIELDS, RECORDS, GLOBALS, LIST, OBJECTS = b"\x03", b"\x05", b"\x08", b"\x0d", b"\x1f"
@@ -90,12 +95,17 @@ class Table:
 
 
 def read_tables(tree: Tree) -> Iterator[Table]:
-    """All tables in the order of their ids, each with its fields."""
+    """All tables in the order of their ids, each with its fields. Raises `DatabaseFileError` for absurd numbers."""
+    room = _MOST
     for key in tree.children(TABLES):
         number = decode_integer(key)
         if number is None or number < 0x80:
             continue
-        yield Table(number, _name(tree, (*TABLES, key)) or f"table {number}", tuple(_fields(tree, key)))
+        fields = tuple(islice(_fields(tree, key), room))
+        room -= len(fields) + 1
+        if room <= 0:
+            raise DatabaseFileError(f"The file claims to have more than {_MOST:,} fields, which no database has.")
+        yield Table(number, _name(tree, (*TABLES, key)) or f"table {number}", fields)
 
 
 def _fields(tree: Tree, table: bytes) -> Iterator[Field]:
@@ -153,13 +163,13 @@ def _name(tree: Tree, path: Path) -> str:
         if entry is GAP or child_of(entry, depth) != NAME_KEY:
             break
         if len(entry[0]) == depth:
-            return _text(entry[2])
+            return _text(entry[2][:_NAME_BYTES])
         if len(entry[0]) == depth + 1:
             try:
                 part = long.add(entry[1], entry[2])
             except BrokenValue:
                 break
-            if part is not None and long.size < 4096:
+            if part is not None and long.size <= _NAME_BYTES:
                 parts.append(part)
     return _text(b"".join(parts))
 

@@ -58,7 +58,9 @@ class ChainLeaves:
             # Each leaf names the one before it, which also makes a loop impossible.
             if before is not None and head.previous != before:
                 raise DamagedFile(number, "the chain of leaves does not lead back")
-            entries = self._entries(page, head.end, number)
+            # Only where somebody starts is likely to be asked for again.
+            first = before is None
+            entries = self._entries(page, head.end, number) if first else leaf_entries(page, head.end, number)
             if entries:
                 if (*entries[0][0], entries[0][1]) <= last:
                     raise DamagedFile(number, "its keys are out of order with the leaf before")

@@ -94,6 +94,7 @@ def prove(database: DatabaseFile, file: PageFile, salvaged: SalvagedLeaves | Non
     if salvaged is not None:
         for lost in salvaged.lost:
             proof.fault(f"Page {lost.page} is lost: {lost.why}.")
+        proof.fault_count += salvaged.lost_count - len(salvaged.lost)
     return proof
 
 

@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
+from threading import Lock
 
 from unlade.fmp12.errors import DamagedFile, DatabaseFileError
 from unlade.fmp12.index import Leaf
@@ -19,15 +20,18 @@ from unlade.fmp12.pages import FIRST_LEAF, FREE_LEVEL, PageFile, PageHead, page_
 from unlade.fmp12.tokens import Entry, Path, index_entries, leaf_entries
 from unlade.fmp12.tree import full
 
+_LEAVES_KEPT = 64
+_LOST_KEPT = 100_000
+#: Neighbours behind the end are no reason to give up a page: the file may have been cut.
+_ANY = 1 << 32
+
 
 @dataclass(frozen=True, slots=True)
 class LostPage:
-    """A page that cannot be used. `after` and `before` are the entries next to the hole, where it is known."""
+    """A page that cannot be used, and the rule that it breaks."""
 
     page: int
     why: str
-    after: Path | None = None
-    before: Path | None = None
 
 
 class _View:
@@ -47,9 +51,12 @@ class SalvagedLeaves:
 
     def __init__(self, file: PageFile) -> None:
         self._file = file
-        self.lost: list[LostPage] = []
+        self.lost: list[LostPage] = []  #: at most 100,000 of them
+        self.lost_count = 0
         self._order = array("I")
         self._gaps = bytearray()
+        self._recent: dict[int, _View] = {}
+        self._lock = Lock()
         self._arrange()
 
     def leaves(self, target: Path = ()) -> Iterator[Leaf]:
@@ -68,9 +75,16 @@ class SalvagedLeaves:
         return self._look(self._order[place]).first
 
     def _look(self, number: int) -> _View:
-        page = self._file.page(number)
-        head = page_head(page, number, max(self._file.count, 1 << 31))
-        return _View(head, leaf_entries(page, head.end, number))
+        view = self._recent.get(number)
+        if view is None:
+            page = self._file.page(number)
+            head = page_head(page, number, _ANY)
+            view = _View(head, leaf_entries(page, head.end, number))
+            with self._lock:
+                while len(self._recent) >= _LEAVES_KEPT:
+                    del self._recent[next(iter(self._recent))]
+                self._recent[number] = view
+        return view
 
     # -- once, at the beginning --
 
@@ -117,17 +131,22 @@ class SalvagedLeaves:
         page = self._file.page(number)
         level = int.from_bytes(page[12:14], "big")
         try:
-            head = page_head(page, number, max(self._file.count, 1 << 31))
+            head = page_head(page, number, _ANY)
             if head.level == 0:
                 entries = leaf_entries(page, head.end, number)
                 return _View(head, entries) if entries else None
         except DamagedFile as error:
             if level != FREE_LEVEL:
-                self.lost.append(LostPage(number, error.why))
+                self._lose(LostPage(number, error.why))
             return None
         if level != FREE_LEVEL and not _is_index(page, head, number):
-            self.lost.append(LostPage(number, "it is no page of a kind that we know"))
+            self._lose(LostPage(number, "it is no page of a kind that we know"))
         return None
+
+    def _lose(self, page: LostPage) -> None:
+        self.lost_count += 1
+        if self.lost_count <= _LOST_KEPT:
+            self.lost.append(page)
 
     def _set_order(self, runs: list[tuple[Path, array[int]]]) -> None:
         runs.sort(key=lambda run: run[0])
@@ -149,7 +168,7 @@ class SalvagedLeaves:
             if not odd and ahead is not None and view.last >= ahead.first:
                 odd = before is None or ahead.first > before.last
             if odd:
-                self.lost.append(LostPage(number, "its keys do not stand between those of its neighbours"))
+                self._lose(LostPage(number, "its keys do not stand between those of its neighbours"))
                 continue
             joined = before is not None and (before.head.next == number or view.head.previous == before_number)
             start = before is None and number == FIRST_LEAF

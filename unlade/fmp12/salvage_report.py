@@ -84,6 +84,8 @@ def make_report(database: DatabaseFile, file: PageFile, leaves: SalvagedLeaves) 
     report = SalvageReport()
     for page in leaves.lost:
         report.add("pages", page)
+    if leaves.lost_count:
+        report.counts["pages"] = leaves.lost_count
     stated = int.from_bytes(file.page(1)[8:12], "big") + 1 if file.count > 1 else 0
     # The root may be what is damaged; then its number means nothing.
     if file.count < stated < 4 * file.count + 1024:

@@ -5,9 +5,17 @@ The XOR is no secrecy and no checksum; FileMaker applies it to all text in a fil
 
 from __future__ import annotations
 
+import codecs
+import re
+from functools import lru_cache
+
 _XOR = bytes(byte ^ 0x5A for byte in range(256))
 #: Bytes that stand for themselves while nothing else was selected: ASCII and, by the first window, Latin-1.
 _PLAIN = bytes([0, 9, 10, 13, *range(0x20, 0x100)])
+
+_SINGLE_RUN = re.compile(rb"[\x00\t\n\r\x20-\xff]+")
+_UNICODE_RUN = re.compile(rb"(?:[^\xe0-\xf2][\x00-\xff])+", re.DOTALL)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _STATIC = (0x0000, 0x0080, 0x0100, 0x0300, 0x2000, 0x2080, 0x2100, 0x3000)
 _DYNAMIC = (0x0080, 0x00C0, 0x0400, 0x0600, 0x0900, 0x3040, 0x30A0, 0xFF00)
@@ -33,14 +41,13 @@ def decode(data: bytes) -> str:
     if not data.translate(None, _PLAIN):
         return data.decode("latin-1")
     try:
-        units = _Decoder(data).run()
+        text = _Decoder(data).run()
     except IndexError:
         raise ScsuError("the text ends in the middle of a character") from None
-    if not any(0xD800 <= unit < 0xE000 for unit in units):
-        return "".join(map(chr, units))
+    if _SURROGATE.search(text) is None:
+        return text
     try:
-        joined = "".join(map(chr, units)).encode("utf-16-le", "surrogatepass")
-        return joined.decode("utf-16-le")
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
     except UnicodeDecodeError:
         raise ScsuError("half of a character is missing") from None
 
@@ -52,66 +59,79 @@ def units_of(text: str) -> int:
     return len(text) + sum(char > "\uffff" for char in text)
 
 
+@lru_cache(maxsize=64)
+def _table(offset: int) -> str:
+    """The characters of all bytes in single-byte mode while the window at `offset` is active."""
+    return "".join(map(chr, [*range(0x80), *range(offset, offset + 0x80)]))
+
+
 class _Decoder:
+    """Takes whole runs of plain bytes at once; tags one by one."""
+
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._pos = 0
         self._windows = list(_DYNAMIC)
         self._active = 0
-        self._out: list[int] = []
+        self._out: list[str] = []
 
-    def run(self) -> list[int]:
+    def run(self) -> str:
         unicode_mode = False
         while self._pos < len(self._data):
             unicode_mode = self._unicode() if unicode_mode else self._single()
-        return self._out
+        return "".join(self._out)
 
     def _next(self) -> int:
         byte = self._data[self._pos]
         self._pos += 1
         return byte
 
+    def _unit(self) -> None:
+        self._out.append(chr(self._next() << 8 | self._next()))
+
     def _single(self) -> bool:
-        """One step of single-byte mode; True when it switched to Unicode mode."""
-        byte = self._next()
-        if byte >= 0x80:
-            self._out.append(self._windows[self._active] + byte - 0x80)
-        elif byte >= 0x20 or byte in (0x00, 0x09, 0x0A, 0x0D):
-            self._out.append(byte)
-        elif byte <= 0x08:
+        """A run or a tag of single-byte mode; True when it switched to Unicode mode."""
+        if run := _SINGLE_RUN.match(self._data, self._pos):
+            self._pos = run.end()
+            self._out.append(codecs.charmap_decode(run.group(), "strict", _table(self._windows[self._active]))[0])
+            return False
+        tag = self._next()
+        if tag <= 0x08:
             quoted = self._next()
-            if quoted < 0x80:
-                self._out.append(_STATIC[byte - 1] + quoted)
-            else:
-                self._out.append(self._windows[byte - 1] + quoted - 0x80)
-        elif byte == 0x0B:
+            offset = _STATIC[tag - 1] + quoted if quoted < 0x80 else self._windows[tag - 1] + quoted - 0x80
+            self._out.append(chr(offset))
+        elif tag == 0x0B:
             self._define_extended()
-        elif byte == 0x0E:
-            self._out.append(self._next() << 8 | self._next())
-        elif byte == 0x0F:
+        elif tag == 0x0E:
+            self._unit()
+        elif tag == 0x0F:
             return True
-        elif 0x10 <= byte <= 0x17:
-            self._active = byte - 0x10
-        elif byte >= 0x18:
-            self._define(byte - 0x18)
+        elif 0x10 <= tag <= 0x17:
+            self._active = tag - 0x10
+        elif tag >= 0x18:
+            self._define(tag - 0x18)
         else:
-            raise ScsuError(f"the code {byte:02X} is reserved")
+            raise ScsuError(f"the code {tag:02X} is reserved")
         return False
 
     def _unicode(self) -> bool:
-        """One step of Unicode mode; False when it switched back."""
-        byte = self._next()
-        if byte < 0xE0 or byte > 0xF2:
-            self._out.append(byte << 8 | self._next())
-        elif byte <= 0xE7:
-            self._active = byte - 0xE0
+        """A run or a tag of Unicode mode; False when it switched back."""
+        if run := _UNICODE_RUN.match(self._data, self._pos):
+            self._pos = run.end()
+            self._out.append(run.group().decode("utf-16-be", "surrogatepass"))
+            return True
+        tag = self._next()
+        if tag < 0xE0 or tag > 0xF2:
+            self._next()  # half a unit, at the end
+        elif tag <= 0xE7:
+            self._active = tag - 0xE0
             return False
-        elif byte <= 0xEF:
-            self._define(byte - 0xE8)
+        elif tag <= 0xEF:
+            self._define(tag - 0xE8)
             return False
-        elif byte == 0xF0:
-            self._out.append(self._next() << 8 | self._next())
-        elif byte == 0xF1:
+        elif tag == 0xF0:
+            self._unit()
+        elif tag == 0xF1:
             self._define_extended()
             return False
         else:

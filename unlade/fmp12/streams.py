@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 
 from unlade.fmp12.objects import Object, object_path
-from unlade.fmp12.tokens import Path, encode_integer
+from unlade.fmp12.tokens import Entry, Path, encode_integer
 from unlade.fmp12.tree import GAP, HEADER_KEY, SEGMENT, BrokenValue, Tree
 
 CHUNK = 262_144  #: about so many bytes are handed on at a time
@@ -37,9 +37,17 @@ class ObjectPass:
         current, size, number = b"", 0, 0
         parts: list[bytes] = []
         for batch in self._tree.batches(self._path):
+            if number and (more := _whole_segments(batch, current, number)) and not size % SEGMENT:
+                # The usual case, millions of times: a leaf that holds the next segments and nothing else.
+                parts += more
+                number += len(more)
+                size += SEGMENT * len(more)
+                if len(parts) * SEGMENT >= CHUNK:
+                    yield current, b"".join(parts)
+                    parts = []
+                continue
             for path, key, value in batch:
                 if len(path) == 5 and path[4] == current and number:
-                    # The usual case, millions of times: the next segment of the stream we are in.
                     if key != _segment_key(number):
                         raise BrokenValue(f"part {number} of stream {_shown(current)} is not where it should be")
                     if size % SEGMENT:
@@ -81,6 +89,20 @@ class ObjectPass:
     def _check(self, name: bytes, size: int) -> None:
         if self._sizes[name] != size:
             raise BrokenValue(f"stream {_shown(name)} has {size} bytes where {self._sizes[name]} are stated")
+
+
+def _whole_segments(batch: list[Entry], current: bytes, number: int) -> list[bytes]:
+    """The values of a leaf's entries if they are full segments of stream `current` from `number` on, else nothing."""
+    path = batch[0][0]
+    if batch[-1][0] is not path or path[-1] != current or len(path) != 5:
+        return []
+    values = []
+    for _, key, value in batch:
+        if len(value) != SEGMENT or key != _segment_key(number):
+            return []
+        number += 1
+        values.append(value)
+    return values
 
 
 def _segment_key(number: int) -> bytes:
@@ -133,7 +155,7 @@ class Segments:
         first, skip = divmod(offset, SEGMENT)
         parts: list[bytes] = []
         have, number = -skip, first + 1
-        for entry in self._tree.directory(self._node, (encode_integer(number),)):
+        for entry in self._tree.directory(self._node, (_segment_key(number),)):
             if entry is GAP or entry[0] != self._node or entry[1] != _segment_key(number):
                 break
             parts.append(entry[2])

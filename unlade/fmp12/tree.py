@@ -30,7 +30,7 @@ class Tree:
         A batch of one `GAP` says that entries may be missing there. Raises `DamagedFile` (never in salvage).
         """
         target = prefix + start if start else (*prefix, b"")
-        end = (*prefix, LAST_KEY)
+        end, depth = (*prefix, LAST_KEY), len(prefix)
         started = False
         for leaf in self._leaves.leaves(target):
             entries = leaf.entries
@@ -41,10 +41,12 @@ class Tree:
             if not started:
                 entries = entries[bisect_left(entries, target, key=full) :]
                 started = bool(entries)
-            if entries and full(entries[-1]) > end:
-                yield entries[: bisect_left(entries, end, key=full)]
+            if entries and entries[-1][0][:depth] != prefix:
+                if inside := entries[: bisect_left(entries, end, key=full)]:
+                    yield inside
                 return
-            yield entries
+            if entries:
+                yield entries
 
     def directory(self, prefix: Path, start: Path = ()) -> Iterator[Entry]:
         """The same entries one by one, a `GAP` among them where some may be missing."""
