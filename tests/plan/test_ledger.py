@@ -11,6 +11,7 @@ from tests.plan.ledger import GB, KEY, MB, NOW, half_way, host, importer
 from unlade.governor.budget import Limit, annual, opened
 from unlade.governor.periods import Period
 from unlade.ledger.models import Item, Run
+from unlade.plan.bar import time_left_of
 from unlade.plan.past import used_so_far
 from unlade.plan.stock import outlook_of, stock_of, to_come, upload_speed
 from unlade.plan.troubles import past_runs, safe_limit, trouble_line
@@ -19,6 +20,7 @@ from unlade.report.outlook import expectation, forecast_line
 from unlade.report.runs import run_figures
 from unlade.report.status import gather
 from unlade.report.status_json import status_json
+from unlade.rigging import Rigging, load_settings, utc_now
 
 pytestmark = pytest.mark.django_db
 
@@ -136,6 +138,19 @@ class TestForecast:
         assert "if it goes on so: done 27 Nov" in text
         forecast = status_json(status)["sources"]["plates"]["forecast"]
         assert len(forecast["done_at"]) == len(forecast["bytes"]) == 3
+
+
+def test_a_bar_is_told_by_the_ledger_and_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FILEMAKER_URL", "https://fm.example.com")
+    monkeypatch.setenv("FILEMAKER_DATABASE", "Clinic")
+    monkeypatch.setenv("UNLADE_MAX_BYTES_DAY", "200MB")
+    now = utc_now()
+    half_way("plates", 1000, 1, now=now)
+    left = time_left_of(importer("plates"), Rigging(load_settings()))
+    assert left(900, None) == ""
+    assert left(900, 3.0).endswith("(limit of the day)") and left(900, 3.0).startswith("done about")
+    monkeypatch.delenv("UNLADE_MAX_BYTES_DAY")
+    assert time_left_of(importer("plates"), Rigging(load_settings()))(900, 3.0) == "5 min left"
 
 
 def test_used_so_far_ends_with_what_is_used_now() -> None:

@@ -104,7 +104,7 @@ class TestTimeLeft:
             asked.append(1)
             return opened([], NOW)
 
-        left = TimeLeft(Outlook(items=0, seen=(MB,)), budget, lambda: NOW, UTC, monotonic=lambda: next(ticks))
+        left = TimeLeft(lambda: Outlook(items=0, seen=(MB,)), budget, lambda: NOW, UTC, monotonic=lambda: next(ticks))
         assert [left(100, 1.0), left(90, 1.0), left(50, 1.0), left(40, 1.0)] == [
             "1 min 40 s left", "1 min 40 s left", "1 min 40 s left", "40 s left",
         ]  # fmt: skip

@@ -128,7 +128,7 @@ class Allowance:
             cursor.execute(f"SELECT booked FROM {_HOSTS} WHERE id = %s", [self._host.pk])
             (booked,) = cursor.fetchone()
         expected, self._booked = self._booked + 1, booked
-        return booked != expected
+        return bool(booked != expected)
 
     def _refresh(self) -> None:
         """Derive the budget from the rows again: other processes book too."""

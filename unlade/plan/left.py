@@ -44,12 +44,12 @@ def time_left(items: int, outlook: Outlook, rate: float | None, budget: Budget, 
 class TimeLeft:
     """`time_left` for a bar that asks often: the plan is looked at every ten seconds.
 
-    `budget` is asked in the caller's thread (the run loop's), `outlook` once.
+    `outlook` and `budget` are asked then, in the caller's thread (the run loop's).
     """
 
     def __init__(
         self,
-        outlook: Outlook,
+        outlook: Callable[[], Outlook],
         budget: Callable[[], Budget],
         clock: Callable[[], datetime],
         zone: tzinfo,
@@ -65,7 +65,7 @@ class TimeLeft:
         if not rate:
             return ""
         if now - self._at >= _EVERY or not self._text:
-            self._text = time_left(items, self._outlook, rate, self._budget(), self._clock(), self._zone)
+            self._text = time_left(items, self._outlook(), rate, self._budget(), self._clock(), self._zone)
             self._at = now
         return self._text
 
