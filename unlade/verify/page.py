@@ -119,7 +119,9 @@ def _finding(paper: Paper, finding: Finding, style: str, *, commands: bool) -> N
         who += f", {finding.slot}"
     if finding.row and finding.kind.startswith(("row_", "owner_", "linked_")):
         who += f", row {finding.row}"
-    paper.put(Text.assemble((who, style), f"  {finding.key}"), indent=2)
+    paper.put(who, style=style, indent=2)
+    if finding.key:
+        paper.put(finding.key, indent=4)
     if finding.detail:
         paper.put(finding.detail, style="dim", indent=4)
     if commands:

@@ -49,10 +49,11 @@ def _explain(info: ObjectInfo, source: str, url: str) -> Finding | None:
 def _item_of(facts: Facts) -> Item | None:
     """The item that an object speaks of: by its record, else by its identity (record ids differ by road)."""
     items = Item.objects.filter(source__name=facts.source, slot=facts.slot)
-    by_record = items.filter(record_id=facts.record_id).first()
-    if by_record is not None or not facts.identity:
-        return by_record
-    return items.filter(identity_key=normalise_ref(facts.identity)[:255]).first()
+    ref = normalise_ref(facts.identity)[:255]
+    by_record = list(items.filter(record_id=facts.record_id).order_by("pk"))
+    same = [item for item in by_record if item.identity_key == ref]
+    by_identity = items.filter(identity_key=ref).first() if ref and not same else None
+    return next(iter([*same, *filter(None, [by_identity]), *by_record]), None)
 
 
 def _was_its(key: str, item: Item) -> bool:

@@ -145,4 +145,7 @@ def _what_to_do(item: Item, code: str, person: bool, resolve: str) -> tuple[str,
     if code in _NO_RETRY:
         return remedy(code, import_command(source)), (accept,)
     again = f"{resolve} --again && {import_command(source)}"
-    return remedy(code, "the first command below"), (again, f"{resolve} --file PATH", accept)
+    what = (
+        reason(code).remedy.replace("`{again}`", "the first command below").replace("{again}", import_command(source))
+    )
+    return what, (again, f"{resolve} --file PATH", accept)
