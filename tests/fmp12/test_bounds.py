@@ -122,5 +122,5 @@ def test_a_directory_that_claims_the_impossible(tmp_path: Path, name: bytes) -> 
         assert database.state(next(database.containers())) is State.MISMATCH
         with database.open(next(database.containers()), keep_damaged=True) as stream:
             stream.seek(0xFFFF0000)
-            with pytest.raises(DamagedObject, match="missing|no such|2.1 GB"):
+            with pytest.raises(DamagedObject, match=r"missing|2\.1 GB"):
                 stream.read(100)

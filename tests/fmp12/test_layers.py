@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +21,7 @@ from unlade.fmp12 import (
     FieldType,
     Locale,
     NotFileMaker,
+    State,
     open_file,
     scsu,
 )
@@ -196,6 +199,20 @@ def test_references_counters_and_names() -> None:
 )
 def test_which_stream_is_the_file(types: list[str], main: bytes, chosen: str | None) -> None:
     assert choose_main(types, main) == chosen
+
+
+def test_the_room_needs_no_django_and_no_network() -> None:
+    code = "import sys, unlade.fmp12; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"django", "httpx2", "socket", "obstore", "PIL"} & set(done.stdout.split())
+
+
+def test_states_name_their_proof() -> None:
+    assert [state.proof for state in (State.VERIFIED, State.VERIFIED_OUTSIDE, State.MISMATCH)] == [
+        "md5",
+        "md5-external",
+        "none",
+    ]
 
 
 SMALL = writer.FileSpec([writer.TableSpec(129, "T", [writer.FieldSpec(1, "a")], [writer.RecordSpec(1, {(1, 1): "x"})])])

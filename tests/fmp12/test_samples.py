@@ -108,6 +108,7 @@ def test_states_and_programs() -> None:
         assert (header.kind, header.closed, header.bases) == ("fmp12", True, ("Files/TestDB/",))
         assert header.programs[0] == "ProAdvanced 12.0v5" and header.programs[-1] == "Pro 26.0.1"
         assert header.locale.language_name == "Japanese" and header.locale.date_order == "ymd"
+        assert (header.locale.morning, header.locale.afternoon) == ("午前", "午後")
         assert header.warnings == ()
     with open_file(sample("code39.fmp12")) as database:
         assert database.header.closed is False

@@ -35,6 +35,11 @@ class State(StrEnum):
     UNREADABLE = "unreadable"  #: the value is no reference of a kind we know
     LEFT_OVER = "left-over"  #: an object that no value refers to any more
 
+    @property
+    def proof(self) -> str:
+        """What proves the bytes: `md5`, `md5-external` or `none` (CONTRACT A4)."""
+        return {State.VERIFIED: "md5", State.VERIFIED_OUTSIDE: "md5-external"}.get(self, "none")
+
 
 class Reader(Protocol):
     """Where a stream's bytes come from."""

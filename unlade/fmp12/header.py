@@ -34,6 +34,8 @@ class Locale:
     date_separator: str = "/"
     time_separator: str = ":"
     date_order: DateOrder = "mdy"
+    morning: str = "AM"
+    afternoon: str = "PM"
     known: bool = False
 
     @property
@@ -147,6 +149,8 @@ def read_locale(block: bytes) -> Locale:
     def unit(place: int) -> str:
         return chr(int.from_bytes(block[place : place + 2], "big"))
 
+    morning, behind = _counted(block, 29)
+    afternoon, _ = _counted(block, behind)
     return Locale(
         language=int.from_bytes(block[:4], "big"),
         thousands=unit(15),
@@ -154,5 +158,20 @@ def read_locale(block: bytes) -> Locale:
         date_separator=unit(19),
         time_separator=unit(21),
         date_order=_ORDERS[block[24]],
+        morning=morning or "AM",
+        afternoon=afternoon or "PM",
         known=True,
     )
+
+
+def _counted(block: bytes, place: int) -> tuple[str, int]:
+    """A text behind its length in characters, and the place behind it; "" where there is none."""
+    count = block[place] if place < len(block) else 0
+    for end in range(place + 1 + count, min(place + 2 + 4 * count, len(block) + 1)):
+        try:
+            text = scsu.text(block[place + 1 : end])
+        except scsu.ScsuError:
+            continue
+        if len(text) == count:
+            return text.strip(), end
+    return "", len(block)

@@ -106,7 +106,7 @@ def _date(year: int, month: int, day: int) -> date | None:
 
 
 def _time(text: str, locale: Locale) -> timedelta | None:
-    text, afternoon = _half(text)
+    text, afternoon = _half(text, locale)
     match = _TIME.fullmatch(text)
     if match is None or not text.isascii() or match[3] not in (None, locale.time_separator):
         return None
@@ -122,14 +122,17 @@ def _time(text: str, locale: Locale) -> timedelta | None:
     return -span if match[1] else span
 
 
-def _half(text: str) -> tuple[str, bool | None]:
-    """Text without its AM or PM, and whether it was PM."""
+def _half(text: str, locale: Locale) -> tuple[str, bool | None]:
+    """Text without its AM or PM, and whether it was PM; by the file's words for them, or the commonest."""
+    if text[:1].isdigit() and text[-1:].isdigit():
+        return text, None
     lower = text.casefold()
-    for name, afternoon in _HALVES.items():
-        if lower.endswith(name):
-            return text[: -len(name)].rstrip(), afternoon
-        if lower.startswith(name):
-            return text[len(name) :].lstrip(), afternoon
+    for name, afternoon in ((locale.morning, False), (locale.afternoon, True), *_HALVES.items()):
+        word = name.casefold()
+        if lower.endswith(word):
+            return text[: len(text) - len(word)].rstrip(), afternoon
+        if lower.startswith(word):
+            return text[len(word) :].lstrip(), afternoon
     return text, None
 
 
