@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from unlade.desktop.read.manifest import (
     STATUSES,
@@ -36,7 +36,6 @@ CREATE TABLE items (
     folded TEXT NOT NULL, PRIMARY KEY (place, field)
 ) WITHOUT ROWID;
 """
-_BATCH = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,7 @@ class ManifestIndex:
         self.sessions: list[str] = []
         self._problems: list[Problem] = []
         self._doubles = 0
+        self._open: tuple[int, BinaryIO] | None = None
         self._db = sqlite3.connect(database, check_same_thread=False)
 
     @classmethod
@@ -84,7 +84,8 @@ class ManifestIndex:
         return index
 
     def close(self) -> None:
-        """Let go of the index's file."""
+        """Let go of the index's file and of the parts."""
+        self._close_part()
         self._db.close()
 
     def __enter__(self) -> ManifestIndex:
@@ -111,20 +112,17 @@ class ManifestIndex:
 
     def records(self, offset: int = 1, limit: int = 100) -> list[ManifestRecord]:
         """Records `offset` (from 1) to `offset + limit - 1`, in the order of the export."""
-        rows = self._db.execute(
-            "SELECT place, rid FROM records WHERE place >= ? ORDER BY place LIMIT ?", (offset, limit)
-        ).fetchall()
-        return [self._record(place, rid) for place, rid in rows]
+        return self._between(offset, offset + limit - 1)
 
     def record(self, record_id: str) -> ManifestRecord | None:
         """One record, None when the manifest does not have it."""
-        row = self._db.execute("SELECT place, rid FROM records WHERE rid = ?", (record_id,)).fetchone()
-        return self._record(*row) if row else None
+        row = self._db.execute("SELECT place FROM records WHERE rid = ?", (record_id,)).fetchone()
+        return self._between(row[0], row[0])[0] if row else None
 
     def __iter__(self) -> Iterator[ManifestRecord]:
         """All records in order."""
         place = 1
-        while page := self.records(place, 500):
+        while page := self.records(place, 200):
             yield from page
             place += len(page)
 
@@ -216,23 +214,41 @@ class ManifestIndex:
 
     # Helpers.
 
-    def _record(self, place: int, record_id: str) -> ManifestRecord:
+    def _between(self, first: int, last: int) -> list[ManifestRecord]:
         rows = self._db.execute(
-            "SELECT field, part, offset, length, raw FROM items WHERE place = ?", (place,)
+            "SELECT rid, field, part, offset, length, raw FROM records JOIN items USING (place) "
+            "WHERE place BETWEEN ? AND ? ORDER BY place",
+            (first, last),
         ).fetchall()
-        found: dict[str, ManifestItem] = {}
-        for field, part, offset, length, raw in rows:
-            entry = parse_line(raw if raw is not None else self._bytes(part, offset, length))
-            if isinstance(entry, ManifestItem):
-                found[field] = entry
         order = {name: number for number, name in enumerate(self.head.fields)}
-        items = sorted(found.values(), key=lambda item: order.get(item.field, len(order)))
-        return ManifestRecord(record_id, tuple(items), set(order) <= set(found))
+        found: dict[str, dict[str, ManifestItem]] = {}
+        for rid, field, part, offset, length, raw in rows:
+            entry = parse_line(raw if raw is not None else self._bytes(part, offset, length))
+            if not isinstance(entry, ManifestItem) or entry.record_id != rid:
+                raise SourceError(f"{self.parts[part].name} was changed while it was read")
+            found.setdefault(rid, {})[field] = entry
+        return [
+            ManifestRecord(
+                rid,
+                tuple(sorted(items.values(), key=lambda item: order.get(item.field, len(order)))),
+                set(order) <= set(items),
+            )
+            for rid, items in found.items()
+        ]
 
     def _bytes(self, part: int, offset: int, length: int) -> bytes:
-        with self.parts[part].open("rb") as file:
-            file.seek(offset)
-            return file.read(length)
+        """Records that follow each other mostly lie in one part: it stays open."""
+        if self._open is None or self._open[0] != part:
+            self._close_part()
+            self._open = part, self.parts[part].open("rb")
+        file = self._open[1]
+        file.seek(offset)
+        return file.read(length)
+
+    def _close_part(self) -> None:
+        if self._open is not None:
+            self._open[1].close()
+            self._open = None
 
     def _with_path_index(self) -> None:
         self._db.execute("CREATE INDEX IF NOT EXISTS by_path ON items (folded)")
