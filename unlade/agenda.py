@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from unlade.cargo import Attempt, Page, Parcel, Road, SourceRecord
-from unlade.ledger.books import Books, Listed
+from unlade.ledger.books import Books, Changed, Listed
 from unlade.ledger.models import Item
 from unlade.listing import PageRequest, Walk, windows
 from unlade.options import RunOptions
@@ -43,6 +43,7 @@ class Order:
     stored_key: str = ""
     search_store: bool = False
     confirm_gone: bool = False
+    refetch: bool = False
 
     @property
     def spool_key(self) -> str:
@@ -60,6 +61,8 @@ def order_for(item: Item, record: SourceRecord | None, **more: Any) -> Order:
     prior = tuple(
         Attempt(entry["field"], entry["result"], entry.get("detail", ""), entry.get("size")) for entry in item.attempts
     )
+    if more.get("refetch"):
+        prior = ()  # what was known of the old files says nothing of the new ones
     stored_key = item.key if item.key and item.state in ("pending", "failed") else ""
     # Of an item that came by another road, the record in hand knows its id on this one.
     record_id = record.record_id if record is not None else item.record_id
@@ -74,6 +77,7 @@ class Agenda:
         self._options = options
         self._pass_began = now
         self.ready: deque[tuple[Item, Order]] = deque(recovered)
+        self._changed = Changed(options.refetch_changed) if options.changed else None
         self._local = books.road != Road.API
         places = [] if self._local else books.pending_places()
         self._windows = deque(windows(places, options.batch_size))
@@ -83,6 +87,15 @@ class Agenda:
         start = 0 if self._local else source.listed_through
         self._walk: Walk | None = Walk("new", options.batch_size, self._in_ledger, start=start)
         self._full: Walk | None = None
+        if options.only and not self._local:
+            self._windows.clear()
+            self._walk = None
+            self.ready.extend((item, order_for(item, None)) for item in books.only(options.only))
+        elif options.changed and not self._local:
+            # One pass over everything shows what is new, edited and gone.
+            self._windows.clear()
+            self._walk = None
+            self._full = Walk("full", options.batch_size, self._met_in_this_pass)
         self._met_all = False
         self._failures: Iterator[Item] | None = None
         self._seen_failures: set[int] = set()
@@ -107,19 +120,24 @@ class Agenda:
         walk = {"new": self._walk, "full": self._full}.get(request.part)
         in_order = walk.took(request, page) if walk is not None else True
         offset = page.offset if in_order else None
-        listed = books.take_page(page.records, offset, now) if page.records else []
+        listed = books.take_page(page.records, offset, now, changed=self._changed) if page.records else []
+        if self._options.only:
+            listed = [entry for entry in listed if books.is_meant(entry.item, self._options.only)]
         if books.importer.each:
             books.counted(page.count, now)  # what a page holds in values is known only now
         books.owners.find(books.importer.owner_ref_of(entry.record) for entry in listed)
         have = {order.item_id for _, order in self.ready}
         self.ready.extend(
-            (entry.item, order_for(entry.item, entry.record)) for entry in listed if entry.item.pk not in have
+            (entry.item, order_for(entry.item, entry.record, refetch=entry.refetch))
+            for entry in listed
+            if entry.item.pk not in have
         )
         if request.part == "open":
             self._close_window(request, listed)
         elif request.part == "new":
             self._walked(page, now)
         elif self._full is not None and self._full.complete:
+            self._listed_all(page)
             self._full = None
             self._met_all = True
             self._look_for_gone()
@@ -149,6 +167,12 @@ class Agenda:
                 # What this run saw before may have vanished since, so the pass counts from here.
                 self._pass_began = now
                 self._full = Walk("full", self._options.batch_size, self._met_in_this_pass)
+
+    def _listed_all(self, page: Page) -> None:
+        """A full pass has met every record; a listing that was not complete is so now."""
+        walk = self._full
+        if walk is not None and page.records:
+            self._books.listed_through(walk.reached, page.records[-1].record_id, True)
 
     def _in_ledger(self, record_ids: list[str]) -> Container[str]:
         return self._books.known(record_ids)
@@ -187,7 +211,7 @@ class Agenda:
         self.ready.appendleft((item, order))
 
     def _take_failures(self, now: datetime) -> None:
-        if self._local:
+        if self._local or self._options.only:
             return
         due = self._books.due(now, also_final=self._options.retry_failed).exclude(pk__in=self._seen_failures)
         for item in due[:_PORTION]:
@@ -198,7 +222,7 @@ class Agenda:
 def anything_to_do(books: Books, found: int, now: datetime, options: RunOptions) -> bool:
     """Whether a run has more to do than to say hello (DESIGN 5.4)."""
     source = books.source
-    if books.road != Road.API:
+    if books.road != Road.API or options.only or options.changed:
         return True
     return (
         not source.listing_complete

@@ -12,13 +12,14 @@ import os
 import sys
 from contextlib import ExitStack
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import OperationalError, ProgrammingError
 from rich.console import Console
 
-from unlade.errors import Interrupted, SettingsError, UnladeError
+from unlade.errors import Interrupted, SettingsError, UnladeError, UsageError
 from unlade.importer import ContainerImport, declared, get_import
 from unlade.importing import Ended, interruptible, run_dry, run_import
 from unlade.notify import after_error, after_run
@@ -133,6 +134,17 @@ class ImportCommand(UnladeCommand):
         parser.add_argument("--concurrency", type=int, metavar="N", help="downloads at once (UNLADE_CONCURRENCY)")
         parser.add_argument("--max-bytes", type=size_argument, metavar="SIZE", help="transfer at most this, 500MB")
         parser.add_argument("--max-time", type=duration_argument, metavar="DURATION", help="work at most this long, 2h")
+        parser.add_argument("--only", default="", metavar="ID,ID|@FILE", help="just these, by record id or identity")
+        parser.add_argument("--expect", type=int, metavar="N", help="fail unless the source has N records")
+        parser.add_argument(
+            "--changed", action="store_true", help="look for edited records too, and refresh their rows"
+        )
+        parser.add_argument(
+            "--refetch-changed", action="store_true", help="and fetch the files of edited records again"
+        )
+        parser.add_argument(
+            "--final", action="store_true", help="the last pass: 0 only when nothing is new, edited or open"
+        )
         parser.add_argument(
             "--from", dest="from_path", default="", metavar="PATH", help="take an export folder instead"
         )
@@ -199,6 +211,11 @@ class ImportCommand(UnladeCommand):
             dry_run=options["dry_run"],
             wait=options["wait"],
             quiet_hours=options["quiet_hours"],
+            only=only_of(options["only"]),
+            expect=options["expect"],
+            changed=options["changed"] or options["refetch_changed"] or options["final"],
+            refetch_changed=options["refetch_changed"],
+            final=options["final"],
             from_path=options["from_path"],
             metadata=options["metadata"],
             columns=tuple(name.strip() for name in options["columns"].split(",") if name.strip()),
@@ -246,6 +263,17 @@ class ImportCommand(UnladeCommand):
         if options["json"]:
             self.print_json(run_json(ended.books.run))
         return ended.exit_code
+
+
+def only_of(text: str) -> tuple[str, ...]:
+    """The ids of `--only`: `A,B`, or `@FILE` with one on each line. Raises `UsageError`."""
+    if text.startswith("@"):
+        try:
+            text = Path(text[1:]).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"--only {text}: {error}") from None
+    words = text.replace("\r", "\n").replace(",", "\n").split("\n")
+    return tuple(dict.fromkeys(word.strip() for word in words if word.strip()))
 
 
 class ExitLater:

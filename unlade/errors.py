@@ -16,6 +16,8 @@
         AllowanceSpent               a limit of the allowance, or the host itself (FileMaker 953), says stop
         LimitReached                 a cap that was asked for this run is full (exit 0, outcome `limit`)
         LockedElsewhere              another process holds the source's lock
+      CountDiffers                   the source has another number of records than it should; exit 1
+      NotFinal                       the last pass found something new, edited or open; exit 1
       Interrupted                    Ctrl-C or SIGTERM; exit 130
       ItemError                      concerns one item; the run goes on
         Final                        asking again will not help
@@ -149,6 +151,14 @@ class LimitReached(NotNow):
 
 class LockedElsewhere(NotNow):
     """Another process works on this source."""
+
+
+class CountDiffers(UnladeError):
+    """The source has another number of records than it should have."""
+
+
+class NotFinal(UnladeError):
+    """Something is still new, edited or open."""
 
 
 class Interrupted(UnladeError):

@@ -25,6 +25,11 @@ class RunOptions:
     quiet_hours: str = ""  #: `08:00-18:00`; "" as set
     order: str = ""  #: `host`, `newest first` or `owners first`; "" as declared
 
+    only: tuple[str, ...] = ()  #: record ids or identities; () for all
+    expect: int | None = None  #: records that FileMaker Pro shows with full access
+    changed: bool = False  #: also look for edited records
+    refetch_changed: bool = False  #: and fetch their files again
+    final: bool = False  #: the pass on the day of the switch
     from_path: str = ""  #: another source than the Data API: an export folder
     metadata: str = ""  #: a metadata file beside the folder's files
     date_order: str = ""  #: `mdy`, `dmy` or `ymd`, for dates that read two ways

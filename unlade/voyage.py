@@ -23,10 +23,12 @@ from unlade.carrying import Carried, carry
 from unlade.crew import Bridge, Crew, Tolls
 from unlade.errors import (
     AllowanceSpent,
+    CountDiffers,
     HostResting,
     Interrupted,
     ItemError,
     LimitReached,
+    NotFinal,
     NotNow,
     SourceError,
     UnladeError,
@@ -130,6 +132,12 @@ class Voyage:
         count = self.ship.source.count()
         with transaction.atomic():
             self.books.counted(count, self.clock())
+        expected = self.options.expect
+        if expected is not None and count.found != expected:
+            raise CountDiffers(
+                f"The source shows {count.found:,} records to this account; --expect says {expected:,}.",
+                remedy="Compare with FileMaker Pro under full access; the account's privileges may hide records.",
+            )
         if not anything_to_do(self.books, count.found, self.clock(), self.options):
             return
         if not self._prepared:
@@ -155,6 +163,20 @@ class Voyage:
             self.reporter.end()
         if self._stop is not None:
             raise self._stop
+        if self.options.final:
+            self._check_final()
+
+    def _check_final(self) -> None:
+        """Raise `NotFinal` unless nothing is new, edited or open: FileMaker may be switched off."""
+        counts = self.books.counts()
+        is_open = sum(counts[state] for state in (S.PENDING, S.FAILED, S.UNLINKED, S.QUARANTINED))
+        found = {"new": self.books.new, "edited": self.books.edited, "open": is_open}
+        if any(found.values()):
+            said = ", ".join(f"{count:,} {what}" for what, count in found.items() if count)
+            raise NotFinal(
+                f"Not final yet: {said}.",
+                remedy="Work the open ones off (filemaker_worklist), then make the pass again with nobody in FileMaker.",
+            )
 
     def _loop(self, agenda: Agenda) -> None:
         while True:

@@ -18,9 +18,10 @@ from typing import Any
 from django.db import DatabaseError, transaction
 from django.db.models import F, Max, Q, QuerySet
 
-from unlade.cargo import Attempt, Content, Count, Outcome, RefStatus, Road, SourceRecord, Wire
-from unlade.errors import OwnNetworkDown
+from unlade.cargo import Attempt, Content, Count, Outcome, RefStatus, Road, SourceRecord, Stored, Wire
+from unlade.errors import OwnNetworkDown, UsageError
 from unlade.importer import Consignment, ContainerImport
+from unlade.keys import extension_of
 from unlade.ledger.events import GONE, note, note_all, settled_detail
 from unlade.ledger.models import Item, Run, Source, state_counts
 from unlade.owners import OwnerFinder, OwnerMatch, normalise_ref
@@ -41,6 +42,14 @@ class Listed:
 
     item: Item
     record: SourceRecord
+    refetch: bool = False  #: it is stored, but its record was edited and its file is wanted anew
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Look for edited records too; `refetch`: and fetch their files again (CONTRACT B1)."""
+
+    refetch: bool = False
 
 
 class Books:
@@ -54,6 +63,8 @@ class Books:
         self.owners = owners
         self.uploaded_by = uploaded_by
         self.skipped = 0
+        self.new = 0  #: items that this run met first
+        self.edited = 0  #: items whose record was edited since the last run
         self._ended: Counter[str] = Counter()  #: items that this run settled, by state
         self._failed: set[int] = set()  #: those of them that failed: a later try of the same run may change that
 
@@ -157,18 +168,22 @@ class Books:
             rows = rows.filter(seen_at__gte=since)
         return set(rows.values_list("record_id", flat=True))
 
-    def take_page(self, records: Sequence[SourceRecord], offset: int | None, now: datetime) -> list[Listed]:
+    def take_page(
+        self, records: Sequence[SourceRecord], offset: int | None, now: datetime, changed: Changed | None = None
+    ) -> list[Listed]:
         """Enter a page of records and return those that need carrying. One fixed number of queries a page.
 
-        `offset` is the place of the first one, None when places mean nothing. Settled items only get their place.
+        `offset` is the place of the first one, None when places mean nothing. Settled items only get their place,
+        unless edits are looked for: a moved modification id refreshes the row, and may want the file anew.
         """
         old = self._items_of(records)
         keys = {normalise_ref(self.importer.identity_of(record)) for record in records} - {""}
         rows = self.source.items.filter(identity_key__in=keys).order_by("-pk")
         holders = dict(rows.values_list("identity_key", "record_id"))
         fresh: list[Item] = []
-        changed: list[Item] = []
+        known: list[Item] = []
         listed: list[Listed] = []
+        edits: list[tuple[Item, SourceRecord]] = []
         for index, record in enumerate(records):
             position = None if offset is None else offset + index
             for slot in self._slots(record):
@@ -177,17 +192,26 @@ class Books:
                     item = self._new_item(record, slot, holders, now)
                     fresh.append(item)
                 else:
-                    changed.append(item)
+                    known.append(item)
                     item.gone_at = None
                 if self.road == Road.API or item.road == self.road:
                     item.position = position
                 item.seen_at = now
-                if self._needs_carrying(item, record):
+                edited = changed if changed and item.pk is not None and self._edited(item, record) else None
+                if edited is not None and item.state in STORED:
+                    if edited.refetch or self._says_other_file(item, record):
+                        listed.append(Listed(item, record, refetch=True))
+                    else:
+                        edits.append((item, record))
+                elif self._needs_carrying(item, record):
                     listed.append(Listed(item, record))
                 elif item.pk is not None:
                     self.skipped += 1
         Item.objects.bulk_create(fresh)
-        Item.objects.bulk_update(changed, _LISTED_FIELDS, batch_size=200)
+        Item.objects.bulk_update(known, _LISTED_FIELDS, batch_size=200)
+        self.new += len(fresh)
+        for item, record in edits:
+            self._refresh(item, record, now)
         closed = [item for item in fresh if item.state != S.PENDING]
         for item in closed:
             self._ends(item, item.state)
@@ -278,6 +302,86 @@ class Books:
             return True
         return False
 
+    def _edited(self, item: Item, record: SourceRecord) -> bool:
+        """Whether the record was edited since; what is not stored is open again then."""
+        if item.road != self.road or item.mod_id == record.mod_id or item.in_hand_id is not None:
+            return False
+        self.edited += 1
+        if (item.state == S.FAILED and item.reason not in ("duplicate_identity", "no_identity")) or (
+            item.state == S.EMPTY and any(ref.status is not RefStatus.EMPTY for ref in self._refs(record, item.slot))
+        ):
+            item.move(S.PENDING)
+        elif item.state not in STORED and item.state != S.PENDING:
+            item.mod_id = record.mod_id
+        return True
+
+    def _says_other_file(self, item: Item, record: SourceRecord) -> bool:
+        """Whether a declared digest or size field tells that the file is another one."""
+        field = self.importer.digest_field
+        digest = str(record.fields.get(field, "")).strip().lower() if field else ""
+        if len(digest) == 64:
+            return digest != item.sha256
+        size = _size_hint(self.importer, record) if self.importer.size_field else None
+        return size is not None and item.size is not None and size != item.size
+
+    def _refresh(self, item: Item, record: SourceRecord, now: datetime) -> None:
+        """Write an edited record's fields into the row; the file stays as it is, and so does the item's place."""
+        damaged = item.state == S.QUARANTINED
+        original = str(record.fields.get(self.importer.original_name, "")) if self.importer.original_name else ""
+        outcome = Outcome(
+            S.QUARANTINED if damaged else S.IMPORTED,
+            reason=item.reason if damaged else "",
+            detail=item.detail if damaged else "",
+            field=item.field,
+            stored=Stored(item.key, item.size or 0, item.sha256, existed=True),
+            thumbnail=Stored(item.thumbnail_key, item.thumbnail_size or 0, "") if item.thumbnail_key else None,
+            original_name=original or item.original_name,
+        )
+        try:
+            with transaction.atomic():
+                _, outcome = self._record(item, record, outcome, _content_of(item))
+        except Exception:
+            log.exception("record %s: its row could not be refreshed; the next pass tries again", item.record_id)
+            return
+        self.skipped += item.state == outcome.state
+        item.move(outcome.state)
+        item.reason, item.detail, item.mod_id = outcome.reason, outcome.detail, record.mod_id
+        item.original_name = outcome.original_name[:255]
+        self._describe(item, record)
+        item.save(update_fields=_SETTLED_FIELDS)
+        note(item, "edited", now, self.run, **settled_detail(item))
+
+    def only(self, wanted: Sequence[str]) -> list[Item]:
+        """The open items of these record ids or identities; a quarantined one is opened again.
+
+        Raises `UsageError` that names what the ledger does not have.
+        """
+        keys = {normalise_ref(word) for word in wanted}
+        rows = self.source.items.filter(Q(record_id__in=wanted) | Q(identity_key__in=keys), gone_at=None)
+        items = list(rows.order_by("pk"))
+        found = {item.record_id for item in items} | {item.identity_key for item in items}
+        missing = [word for word in wanted if word not in found and normalise_ref(word) not in found]
+        if missing:
+            raise UsageError(
+                f"--only: the ledger has no record {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}",
+                remedy="Write record ids or identities as filemaker_worklist shows them; a run lists what is new.",
+            )
+        opened = []
+        for item in items:
+            if item.state == S.QUARANTINED:
+                item.move(S.PENDING)
+                item.attempts, item.key = [], ""
+                item.save(update_fields=["state", "attempts", "key"])
+            if item.state in (S.PENDING, S.FAILED) and item.in_hand_id is None:
+                opened.append(item)
+            else:
+                self.skipped += 1
+        return opened
+
+    def is_meant(self, item: Item, wanted: Sequence[str]) -> bool:
+        """Whether `--only` names this item."""
+        return item.record_id in wanted or item.identity_key in {normalise_ref(word) for word in wanted}
+
     def missing_since(self, moment: datetime) -> QuerySet[Item]:
         """Items that a full pass that began at `moment` did not meet."""
         return self.source.items.filter(gone_at=None, seen_at__lt=moment)
@@ -361,6 +465,9 @@ class Books:
         the run: the stored file is found again by the next try.
         """
         landed = None
+        if self._keeps_the_old(item, outcome):
+            self._kept(item, outcome.reason, now)
+            return None
         if outcome.stored is not None and record is not None and outcome.content is not None:
             try:
                 with transaction.atomic():
@@ -370,6 +477,9 @@ class Books:
                 self.owners.forget(item.owner_ref)
                 if isinstance(error, DatabaseError) and not transaction.get_connection().is_usable():
                     raise
+                if item.state in STORED:
+                    self._kept(item, "record_failed", now)
+                    return None
                 outcome = replace(
                     outcome,
                     state=S.FAILED,
@@ -419,6 +529,16 @@ class Books:
         item.row = str(row.pk) if row is not None else ""
         return (consignment, row), outcome
 
+    def _keeps_the_old(self, item: Item, outcome: Outcome) -> bool:
+        """A file that was to replace a good one but is not to be had: the good one stays, another pass tries again."""
+        return item.state in (S.IMPORTED, S.UNLINKED) and outcome.state in (S.FAILED, S.QUARANTINED, S.EMPTY)
+
+    def _kept(self, item: Item, reason: str, now: datetime) -> None:
+        item.in_hand = None
+        item.detail = f"the edited record's file could not be had ({reason}); the earlier one stays"
+        item.save(update_fields=["in_hand", "detail"])
+        note(item, "kept", now, self.run, reason=reason)
+
     def _write(self, item: Item, record: SourceRecord | None, outcome: Outcome, now: datetime) -> None:
         item.in_hand = None
         item.move(outcome.state)
@@ -439,6 +559,8 @@ class Books:
         if outcome.state == S.FAILED and not outcome.final:
             item.next_try_at = now + RETRY_WAITS[min(max(0, item.tries - 1), len(RETRY_WAITS) - 1)]
         if outcome.stored is not None:
+            if item.key and item.key != outcome.stored.key and item.state in STORED:
+                item.notes = [*item.notes, f"earlier version: {item.key}"]
             _store_facts(item, outcome)
         item.save(update_fields=_SETTLED_FIELDS)
         self._ends(item, outcome.state)
@@ -515,6 +637,20 @@ def _attempt_json(attempt: Attempt) -> dict[str, Any]:
     return {"field": attempt.field, "result": attempt.result, "detail": attempt.detail, "size": attempt.size}
 
 
+def _content_of(item: Item) -> Content:
+    """What the ledger knows of a stored file."""
+    return Content(
+        mime_type=item.mime_type,
+        extension=extension_of(item.key),
+        size=item.size or 0,
+        sha256=item.sha256,
+        width=item.width,
+        height=item.height,
+        thumbnail_error=item.thumbnail_error or None,
+        notes=tuple(item.notes),
+    )
+
+
 def _store_facts(item: Item, outcome: Outcome) -> None:
     stored, content = outcome.stored, outcome.content
     assert stored is not None
@@ -525,7 +661,9 @@ def _store_facts(item: Item, outcome: Outcome) -> None:
     item.original_name = outcome.original_name[:255]
     if content is not None:
         item.mime_type, item.width, item.height = content.mime_type, content.width, content.height
-        item.thumbnail_error, item.notes = (content.thumbnail_error or "")[:255], list(content.notes)
+        item.thumbnail_error = (content.thumbnail_error or "")[:255]
+        earlier = [note for note in item.notes if note.startswith("earlier version: ")]
+        item.notes = [*(note for note in content.notes if note not in earlier), *earlier]
     if outcome.thumbnail is not None:
         item.thumbnail_key, item.thumbnail_size = outcome.thumbnail.key, outcome.thumbnail.size
     if outcome.spare is not None:
