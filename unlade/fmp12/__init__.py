@@ -16,6 +16,7 @@ The layers, from the bytes up; each reads on its own:
     streams   the bytes of objects, their MD5               outside    files in open storage
     content   one file as a stream that proves itself       proof      completeness
     salvage   what a damaged file still holds               database   all of it behind one object
+    source    a table as a `Source` of the engine
 
 Facts come from FMP12.md, which says how certain each is.
 """
@@ -44,6 +45,7 @@ from unlade.fmp12.objects import FileName, Object, Outside, Stream
 from unlade.fmp12.proof import Proof
 from unlade.fmp12.records import Container, Record
 from unlade.fmp12.salvage_report import SalvageReport
+from unlade.fmp12.source import FileSource, choose_table
 from unlade.fmp12.values import Value
 
 
@@ -70,6 +72,7 @@ __all__ = [
     "FieldKind",
     "FieldType",
     "FileName",
+    "FileSource",
     "Header",
     "Locale",
     "NotFileMaker",
@@ -86,5 +89,6 @@ __all__ = [
     "Stream",
     "Table",
     "Value",
+    "choose_table",
     "open_file",
 ]

@@ -17,7 +17,7 @@ from unlade.fmp12.objects import Object, read_object
 from unlade.fmp12.outside import find_outside
 from unlade.fmp12.pages import PageFile
 from unlade.fmp12.proof import Proof, prove
-from unlade.fmp12.records import Container, Record, listed, read_globals, read_ids, read_records
+from unlade.fmp12.records import Container, Record, count_records, listed, read_globals, read_ids, read_records
 from unlade.fmp12.salvage import SalvagedLeaves
 from unlade.fmp12.salvage_report import SalvageReport, make_report
 from unlade.fmp12.tree import Tree
@@ -67,9 +67,21 @@ class DatabaseFile:
         known = ", ".join(table.name for table in self.tables)
         raise KeyError(f"there is no table {name} in {self.path.name}; it has {known or 'no tables'}")
 
-    def records(self, table: Table) -> Iterator[Record]:
-        """All records of `table` in the order of their ids. Raises `DamagedFile` where a page breaks a rule."""
-        return read_records(self._tree, table, self.header.locale)
+    def records(self, table: Table, *, first: int = 0) -> Iterator[Record]:
+        """Records of `table` in the order of their ids, from id `first` on.
+
+        Raises `DamagedFile` where a page breaks a rule, `ValueError` for an id that no record can have.
+        """
+        return read_records(self._tree, table, self.header.locale, first)
+
+    def record(self, table: Table, number: int) -> Record | None:
+        """The record with that id, None if there is none."""
+        found = next(self.records(table, first=number), None)
+        return found if found is not None and found.id == number else None
+
+    def count(self, table: Table) -> int:
+        """How many records `table` has; quicker than reading them."""
+        return count_records(self._tree, table)
 
     def compare_list(self, table: Table, present: IdSet) -> tuple[list[int], int, bool]:
         """Ids of the table's own list that are not `present` (at most 100,000), how many are present beyond it, and

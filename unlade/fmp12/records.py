@@ -9,7 +9,7 @@ from typing import NamedTuple
 from unlade.fmp12 import scsu
 from unlade.fmp12.catalogue import GLOBALS, LIST, RECORDS, Field, FieldType, Table
 from unlade.fmp12.header import Locale
-from unlade.fmp12.tokens import EMPTY, Entry, Path, decode_integer, decode_integers
+from unlade.fmp12.tokens import EMPTY, Entry, Path, decode_integer, decode_integers, encode_integer
 from unlade.fmp12.tree import GAP, BrokenValue, LongValue, Tree
 from unlade.fmp12.values import Value, interpret
 
@@ -73,13 +73,13 @@ class Record:
         return tuple(name for name, value in self.values.items() if value.misfit or value.damaged)
 
 
-def read_records(tree: Tree, table: Table, locale: Locale) -> Iterator[Record]:
-    """All records of `table` in the order of their ids. Memory holds one record at a time."""
+def read_records(tree: Tree, table: Table, locale: Locale, first: int = 0) -> Iterator[Record]:
+    """Records of `table` in the order of their ids, from id `first` on. Memory holds one record at a time."""
     prefix: Path = (table.key, RECORDS)
     builder = _Builder(table, locale)
     current: bytes | None = None
     number: int | None = None
-    for entry in tree.directory(prefix):
+    for entry in tree.directory(prefix, (encode_integer(first),) if first else ()):
         if entry is GAP:
             builder.gap()
             continue
@@ -95,6 +95,18 @@ def read_records(tree: Tree, table: Table, locale: Locale) -> Iterator[Record]:
             builder.add(entry, 3)
     if number is not None:
         yield builder.finish()
+
+
+def count_records(tree: Tree, table: Table) -> int:
+    """How many records there are, without reading what is in them."""
+    count, current = 0, b""
+    for entry in tree.directory((table.key, RECORDS)):
+        path = entry[0]
+        here = path[2] if len(path) > 2 else entry[1]
+        if here != current and entry is not GAP and (len(path) > 2 or entry[2] is EMPTY):
+            current = here
+            count += decode_integer(here) is not None
+    return count
 
 
 def read_globals(tree: Tree, table: Table, locale: Locale) -> Record:
