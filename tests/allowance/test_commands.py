@@ -87,6 +87,9 @@ class TestSet:
         assert "UNLADE_ALLOWANCE=200GB does not hold" in " ".join(text.split())
         assert "UNLADE_ALLOWANCE_RESET=" not in text  # both say the same
         assert told()["size"] == 144 * GB
+        out = io.StringIO()
+        call_command("filemaker_status", stdout=out)
+        assert "UNLADE_ALLOWANCE=200GB does not hold" in " ".join(out.getvalue().split())
         called("unset", "annual")
         assert told()["size"] == 200 * GB and told()["terms"]["annual"]["origin"] == "environment"
 

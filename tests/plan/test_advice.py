@@ -24,7 +24,7 @@ def test_little_that_fits_is_simply_fetched() -> None:
 
 def test_a_host_that_struggles_gets_small_runs() -> None:
     advice = asked(ground(6664, annual_size=144 * GB, limit=45), "502s began after 50 downloads: run with --limit 45")
-    assert advice.key == "B" and advice.title == "45 every 6 hours"
+    assert advice.key == "B" and advice.title == "45 every 6 h"
     assert advice.reason.startswith("502s began after 50 downloads: run with --limit 45. It needs nobody")
 
 

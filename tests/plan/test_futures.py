@@ -176,6 +176,12 @@ class TestRoads:
         assert (b.done[1] - NOW) // timedelta(hours=6) == 66
         assert a.title == "50 a day by hand" and by_hand(ground(10, 10)).title == "50 of each a day by hand"
 
+    def test_a_host_that_rests_is_left_alone(self) -> None:
+        until = NOW + 3 * DAY
+        for road in (by_hand(ground(10, resting=until)), at_own_pace(ground(10, resting=until))):
+            assert road.done is not None and until < road.done[0] < until + timedelta(minutes=1)
+        assert ground(10, resting=NOW - DAY).first == NOW
+
     def test_what_the_host_bears_is_kept_everywhere(self) -> None:
         weak = ground(6664, limit=45)
         assert by_hand(weak).title == "45 a day by hand"

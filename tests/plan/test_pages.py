@@ -47,14 +47,22 @@ class TestPages:
         assert max(map(len, lines)) <= 80
         assert lines[0].startswith("6,264 plates and 10,996 sheets still to come, 11")
         for key, title in (
-            ("A ", "50 of each a day by hand"), ("B ", "100 of each every 6 hours"), ("G*", "the governor's own pace"),
-            ("C ", "desktop export"), ("D ", "larger plan"), ("E ", "a copy of the database file"),
+            ("A ", "50 of each a day by hand"), ("B ", "100 of each every 6 h"), ("G*", "the governor's own pace"),
+            ("C ", "desktop export"), ("D ", "larger plan"), ("E ", "the database file"),
         ):  # fmt: skip
             assert any(line.startswith(key) and title in line for line in lines), title
         sections = [line for line in lines if line in ("What each asks of you", "Recommended", "What this rests on")]
         assert sections == ["What each asks of you", "Recommended", "What this rests on"]
         assert "    python manage.py go" in lines
         assert "not needed" in page and page.count("none") == 2
+
+    def test_long_dates_and_sizes_keep_every_road_on_its_line(self) -> None:
+        half_way("plates", 66_640, 2, size=900 * MB)
+        half_way("sheets", 113_960, 2, size=900 * MB)
+        page = text.render(compared(400_000 * GB, *("plates", "sheets")))
+        rows = [line for line in page.splitlines() if line[:3].rstrip("* ") in set("ABGCDE") and "  " in line[3:]][:6]
+        assert [row[0] for row in rows] == ["A", "B", "G", "C", "D", "E"] and max(map(len, rows)) <= 80
+        assert rows[0].startswith("A   50 of each a day by hand  in over 3 years")
 
     def test_json_and_markdown_say_the_same(self) -> None:
         half_way("plates", 6664, 4)
@@ -97,7 +105,7 @@ class TestPages:
             run.save()
         found = compared(144 * GB, "plates")
         assert (found.ground.limit, found.advice.key) == (45, "B")
-        assert "45 every 6 hours" in text.render(found) and "--limit 45" in command_for(found)
+        assert "45 every 6 h" in text.render(found) and "--limit 45" in command_for(found)
 
 
 @pytest.mark.django_db

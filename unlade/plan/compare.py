@@ -72,6 +72,7 @@ def compare(
         market=market or Market(),
         limit=limit,
         quiet=quiet,
+        resting=host.retry_at if host is not None else None,
         here=sum(stock.here for stock in stocks),
     )
     roads, trouble = all_roads(ground), trouble_line(host, zone)

@@ -85,6 +85,7 @@ class Ground:
     market: Market = Market()
     limit: int | None = None
     quiet: QuietHours | None = None
+    resting: datetime | None = None  #: until when the host is left alone
     here: int = 0  #: bytes in the store already; a copy of the database file holds them too
 
     @property
@@ -99,8 +100,9 @@ class Ground:
 
     @property
     def first(self) -> datetime:
-        """When a run could start: now, or when the quiet hours end."""
-        return (self.quiet.until(self.now) if self.quiet else None) or self.now
+        """When a run could start: now, or when the host's rest and the quiet hours are over."""
+        moment = max(self.now, self.resting or self.now)
+        return (self.quiet.until(moment) if self.quiet else None) or moment
 
     def bearable(self, wanted: int) -> int:
         """`wanted` downloads in a run, or fewer where the host bears fewer."""
@@ -124,7 +126,7 @@ def scheduled(ground: Ground) -> Road:
     """B: so many every six hours, started by a scheduler."""
     count = ground.bearable(100)
     plan = Plan(ground.first, every=timedelta(hours=6), limit=count, quiet=ground.quiet)
-    return _simulated(ground, "B", f"{count}{ground.each} every 6 hours", "nobody, once it is scheduled", plan)
+    return _simulated(ground, "B", f"{count}{ground.each} every 6 h", "nobody, once it is scheduled", plan)
 
 
 def at_own_pace(ground: Ground) -> Road:
@@ -151,8 +153,8 @@ def database_file(ground: Ground) -> Road:
     moved = _bytes(ground)
     fast = _seconds(moved.low + ground.here, ground.speeds, 1)
     slow = _seconds(moved.high + ground.here, ground.speeds, 0)
-    how = "somebody who can get a copy or a backup of the file"
-    return _beside(ground, "E", "a copy of the database file", how, fast, slow, _FILE_BY_HAND)
+    how = "somebody who can get a copy or a backup of it"
+    return _beside(ground, "E", "the database file", how, fast, slow, _FILE_BY_HAND)
 
 
 def larger_plan(ground: Ground, best: Road) -> Road:

@@ -8,9 +8,12 @@ from decimal import Decimal
 from unlade.governor.forecast import Range
 from unlade.units import format_count, format_duration, format_size
 
+#: A range that is wider than this is told in months.
+_WIDE = timedelta(days=60)
+
 
 def days(done: tuple[datetime, datetime, datetime] | None, now: datetime, zone: tzinfo) -> str:
-    """`today`, `3 Dec`, `8-14 Jun 2027`, `28 May-3 Jun 2027`, `in over 3 years`."""
+    """`today`, `3 Dec`, `8-14 Jun 2027`, `28 Dec-3 Jan 2027`, `Dec 2026-Mar 2028`, `in over 3 years`."""
     if done is None:
         return "in over 3 years"
     first, last, today = (moment.astimezone(zone).date() for moment in (done[0], done[2], now))
@@ -23,8 +26,10 @@ def days(done: tuple[datetime, datetime, datetime] | None, now: datetime, zone: 
         return f"{last.day} {last:%b}{year}"
     if (first.year, first.month) == (last.year, last.month):
         return f"{first.day}-{last.day} {last:%b}{year}"
-    before = f" {first.year}" if first.year != last.year else ""
-    return f"{first.day} {first:%b}{before}-{last.day} {last:%b}{year}"
+    if last - first > _WIDE:
+        before = f" {first.year}" if first.year != last.year else ""
+        return f"{first:%b}{before}-{last:%b}{year}"
+    return f"{first.day} {first:%b}-{last.day} {last:%b}{year}"
 
 
 def sizes(span: Range | None) -> str:

@@ -38,8 +38,12 @@ def gather(
     budget: Budget | None = None,
     host_key: str | None = None,
     zone: tzinfo = UTC,
+    notes: Sequence[str] = (),
 ) -> Status:
-    """The status of `imports` (by name). `host_key` names the `Host`; None: the one that was heard of last."""
+    """The status of `imports` (by name). `host_key` names the `Host`; None: the one that was heard of last.
+
+    `notes`: what else a reader should know.
+    """
     host = host_of(host_key)
     sources = tuple(_source(importer, now, budget) for importer in imports.values())
     allowance = allowance_figures(budget, now, host)
@@ -55,6 +59,7 @@ def gather(
         next_command=command,
         warnings=(
             *(warning for source in sources for warning in _warnings(source)),
+            *notes,
             *(note for note in (console_note(console_figures(host, budget, now), now), learnt(host, zone)) if note),
         ),
     )

@@ -51,7 +51,9 @@ def _factor(text: str) -> Decimal | None:
 
 
 class Command(UnladeCommand):
-    help = "Shows the allowance: used, reserved and left for every limit, and the last runs' books. Asks no host."
+    help = (
+        "Shows and sets the allowance: used, reserved and left for every limit, and the last runs' books. Asks no host."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

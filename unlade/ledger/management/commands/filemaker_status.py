@@ -31,7 +31,9 @@ class Command(UnladeCommand):
         imports = {name: get_import(name) for name in options["names"]} or declared()
         rig = self.rigging
         budget, host_key = known_host(rig)
-        status = gather(imports, rig.clock(), budget=budget, host_key=host_key, zone=rig.zone())
+        status = gather(
+            imports, rig.clock(), budget=budget, host_key=host_key, zone=rig.zone(), notes=rig.terms().conflicts()
+        )
         if options["markdown"]:
             self.say(status_markdown.render(status).rstrip())
         elif not options["json"]:
