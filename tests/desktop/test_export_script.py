@@ -264,6 +264,21 @@ def test_parameters(tmp_path: Path) -> None:
         assert index.head.start == 3 and {e.items[0].status for e in index} == {"skipped"}
 
 
+def test_a_manifest_alone_tells_what_is_there_and_touches_nothing(tmp_path: Path) -> None:
+    records = table(*(record(n, full=Container(b"xyz", "a.jpg")) for n in range(3)))
+    run(tmp_path, records)
+    files = sorted((exported(tmp_path) / "files").rglob("*.jpg"))
+    files[0].write_bytes(b"x")
+    files[1].unlink()
+    records.records.append(record(3, full=Container(b"new", "a.jpg")))
+    run(tmp_path, records, json.dumps({"mode": "manifest_only"}))
+    with ManifestIndex.build(exported(tmp_path)) as index:
+        status = {entry.items[0].path: entry.items[0].status for entry in index}
+    there = [inside(exported(tmp_path), path).read_bytes() for path, word in status.items() if word == "present"]
+    assert there == [b"xyz"] and len(status) == 4
+    assert files[0].read_bytes() == b"x"
+
+
 def test_the_server_writes_below_its_documents(tmp_path: Path) -> None:
     machine = Machine(table(record(1)), tmp_path, json.dumps({"root": "/elsewhere/"}), version="Server 21.1")
     machine.run(make_bundle(plan_export("images", **PLAN)).steps_xml)

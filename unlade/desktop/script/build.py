@@ -217,8 +217,7 @@ def _value(plan: ExportPlan) -> list[Step]:
         *_attributes(),
         s.set_variable(
             "$st",
-            'Case ( $stype = "File Reference" and IsEmpty ( $size ) ; "reference_missing" ;\n'
-            '  $mode = "manifest_only" or $taken ; "skipped" ; "" )',
+            'Case ( $stype = "File Reference" and IsEmpty ( $size ) ; "reference_missing" ; $taken ; "skipped" ; "" )',
         ),
         s.if_("IsEmpty ( $st )"),
         *_look_first(plan),
@@ -275,7 +274,7 @@ def _look_first(plan: ExportPlan) -> list[Step]:
         s.read_error(),
         s.if_('$mode <> "full" and not IsEmpty ( $size ) and GetAsNumber ( $disk ) = GetAsNumber ( $size )'),
         s.set_variable("$st", f.quote("present")),
-        s.else_(),
+        s.else_if('$mode <> "manifest_only"'),
         s.delete_file("$full"),
         s.read_error(),
         s.if_("$err <> 0"),
@@ -283,6 +282,9 @@ def _look_first(plan: ExportPlan) -> list[Step]:
         s.set_variable("$step", f.quote("delete")),
         s.end_if(),
         s.end_if(),
+        s.end_if(),
+        s.if_('IsEmpty ( $st ) and $mode = "manifest_only"'),
+        s.set_variable("$st", f.quote("skipped")),
         s.end_if(),
     ]
     if plan.variant == "data-file":

@@ -77,7 +77,7 @@ A script parameter may change its ways (JSON; all entries may be left out):
 
 | entry | meaning |
 |---|---|
-| `mode` | `missing_only` (default), `full` (write everything again), `manifest_only` (no files) |
+| `mode` | `missing_only` (default), `full` (write everything again), `manifest_only` (looks, writes no files) |
 | `run` | name of the folder; take a new one for each new export |
 | `root` | FileMaker path of the folder to write below, `/Volume/folder/` or `/D:/folder/` (not on the server) |
 | `layout` | another layout of the same table |
