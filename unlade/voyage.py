@@ -433,4 +433,4 @@ def outcome_of(error: UnladeError | None, books: Books) -> tuple[str, int]:
         return RunOutcome.PAUSED, error.exit_code
     if isinstance(error, Interrupted):
         return RunOutcome.INTERRUPTED, error.exit_code
-    return RunOutcome.FAILED, 1
+    return RunOutcome.FAILED, error.exit_code
