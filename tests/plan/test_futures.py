@@ -65,10 +65,6 @@ class TestPlay:
         assert [point.spent for point in future.points][-1] == 350 * MB
         assert future.working == timedelta(seconds=350)
 
-    def test_in_turn_a_run_has_one_limit(self) -> None:
-        future = play(drawn(100, 250), Plan(NOW, every=DAY, limit=50), FREE, in_turn=True)
-        assert future.runs == 7
-
     def test_without_a_limit_all_is_one_run(self) -> None:
         future = play(drawn(100, 250), Plan(NOW), FREE)
         assert (future.runs, future.done_at) == (1, NOW + timedelta(seconds=350))
@@ -188,7 +184,12 @@ class TestRoads:
         assert scheduled(weak).runs.middle == 149
         hourly = at_own_pace(weak)
         assert hourly.done is not None
-        assert hourly.runs.middle == 149 and (hourly.done[1] - NOW) // timedelta(hours=1) == 148
+        assert by_hand(ground(50, 50, 0, limit=45)).title == "22 of each a day by hand"
+        assert (
+            hourly.title == "45 an hour"
+            and hourly.runs.middle == 149
+            and (hourly.done[1] - NOW) // timedelta(hours=1) == 148
+        )
 
     def test_the_larger_plan_is_as_large_as_it_must_be(self) -> None:
         short = ground(6664, size=2 * MB, annual_size=2 * GB, market=Market(GB, Decimal("59.90")))

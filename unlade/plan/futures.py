@@ -85,8 +85,8 @@ def draws(prospects: Sequence[Prospect], rng: random.Random, futures: int = FUTU
     return [_drawn(prospects, rng) for _ in range(futures)]
 
 
-def play(drawn: Drawn, plan: Plan, budget: Budget, *, in_turn: bool = False) -> Future:
-    """One future. `plan.limit` holds for each import's part of a run; `in_turn`: one import after the other instead.
+def play(drawn: Drawn, plan: Plan, budget: Budget) -> Future:
+    """One future. `plan.limit` holds for each import's part of a run.
 
     While several imports have files left, a scheduled run takes some of each.
     """
@@ -94,8 +94,6 @@ def play(drawn: Drawn, plan: Plan, budget: Budget, *, in_turn: bool = False) -> 
     if plan.limit is None:
         return _phase(drawn.outlooks, sizes, plan, budget)
     limit = max(1, round(plan.limit * drawn.share))
-    if in_turn:
-        return _phase(drawn.outlooks, sizes, replace(plan, limit=limit), budget)
     future: Future | None = None
     taken = 0
     for items in sorted({len(part) for part in sizes if part}):
@@ -145,9 +143,9 @@ def ranges(played: Sequence[Future], first: datetime) -> Ranges:
     )
 
 
-def futures_of(chances: Sequence[Drawn], plan: Plan, budget: Budget, *, in_turn: bool = False) -> Ranges:
+def futures_of(chances: Sequence[Drawn], plan: Plan, budget: Budget) -> Ranges:
     """The ranges of `plan` over all draws."""
-    return ranges([play(drawn, plan, budget, in_turn=in_turn) for drawn in chances], plan.first)
+    return ranges([play(drawn, plan, budget) for drawn in chances], plan.first)
 
 
 def year_left(budget: Budget, now: datetime) -> int | None:

@@ -21,7 +21,7 @@ def command_for(found: Comparison) -> str:
     if key == "B":
         return scheduled(names, f"--every 6h --limit {ground.bearable(100)}")
     if key == "G" and ground.limit is not None:
-        return scheduled(names, f"--every 1h --limit {ground.limit}")
+        return scheduled(names, f"--every 1h --limit {ground.bearable(ground.limit)}")
     if key == "G":
         whole = f"{MANAGE} import_filemaker_all" if len(names) > 1 and _has("import_filemaker_all") else ""
         return f"{whole or import_command(names[0])} --wait"

@@ -96,7 +96,12 @@ class Ground:
     @property
     def each(self) -> str:
         """`50 a day` is meant for each import that has files left."""
-        return " of each" if sum(prospect.outlook.items > 0 for prospect in self.prospects) > 1 else ""
+        return " of each" if self.active > 1 else ""
+
+    @property
+    def active(self) -> int:
+        """Imports that have files left."""
+        return sum(prospect.outlook.items > 0 for prospect in self.prospects)
 
     @property
     def first(self) -> datetime:
@@ -105,8 +110,8 @@ class Ground:
         return (self.quiet.until(moment) if self.quiet else None) or moment
 
     def bearable(self, wanted: int) -> int:
-        """`wanted` downloads in a run, or fewer where the host bears fewer."""
-        return wanted if self.limit is None else min(wanted, self.limit)
+        """`wanted` downloads in a run of each import, or fewer where the host bears fewer of all of them together."""
+        return wanted if self.limit is None else min(wanted, max(1, self.limit // max(1, self.active)))
 
 
 def all_roads(ground: Ground) -> tuple[Road, ...]:
@@ -134,9 +139,9 @@ def at_own_pace(ground: Ground) -> Road:
     if ground.limit is None:
         plan = Plan(ground.first, quiet=ground.quiet)
         return _simulated(ground, "G", "the governor's own pace", "one command that goes on by itself", plan)
-    plan = Plan(ground.first, every=timedelta(hours=1), limit=ground.limit, quiet=ground.quiet)
-    title = f"{ground.limit} an hour, as it bears"
-    return _simulated(ground, "G", title, "nobody, once it is scheduled", plan, in_turn=True)
+    count = ground.bearable(ground.limit)
+    plan = Plan(ground.first, every=timedelta(hours=1), limit=count, quiet=ground.quiet)
+    return _simulated(ground, "G", f"{count}{ground.each} an hour", "nobody, once it is scheduled", plan)
 
 
 def desktop(ground: Ground) -> Road:
@@ -190,8 +195,8 @@ def enlarged(budget: Budget, more: int) -> Budget:
     return replace(budget, limits=tuple(grown(limit) for limit in budget.limits))
 
 
-def _simulated(ground: Ground, key: str, title: str, how: str, plan: Plan, *, in_turn: bool = False) -> Road:
-    found = futures_of(ground.chances, plan, ground.budget, in_turn=in_turn)
+def _simulated(ground: Ground, key: str, title: str, how: str, plan: Plan) -> Road:
+    found = futures_of(ground.chances, plan, ground.budget)
     return Road(
         key, title, how, found.done, found.bytes, found.requests, found.runs, found.working_seconds, found.left,
         futures=found,
