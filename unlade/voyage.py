@@ -145,13 +145,13 @@ class Voyage:
             self._prepared = True
         counts = self.books.counts()
         self._settled = sum(counts.values()) - counts[S.PENDING] - counts[S.FAILED]
-        self.reporter.begin(count.found, self._settled)
+        with transaction.atomic():
+            recovered = self._recovered()
+            self._agenda = Agenda(self.books, self.options, self.books.run.started_at, recovered)
         # Twice the permits: while one half fetches, the other hashes, decodes and stores.
         self._crew = Crew(2 * self.options.concurrency + 2, f"unlade-{self.books.importer.name}")
+        self.reporter.begin(count.found, self._settled)
         try:
-            with transaction.atomic():
-                recovered = self._recovered()
-                self._agenda = Agenda(self.books, self.options, self.books.run.started_at, recovered)
             self._loop(self._agenda)
         except BaseException:
             # The ledger cannot be written: let nobody wait for its answer.
