@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from datetime import UTC, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -131,6 +132,14 @@ class TestPlot:
             write_plot(found, tmp_path / "plan.pdf")
         with pytest.raises(SettingsError, match="cannot be written"):
             write_plot(found, tmp_path / "nowhere" / "plan.png")
+
+
+@pytest.mark.django_db
+def test_without_matplotlib_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(SettingsError) as caught:
+        write_plot(compared(None, "plates"), tmp_path / "plan.png")
+    assert "unlade[plot]" in caught.value.remedy
 
 
 def test_a_reset_begins_at_nought() -> None:
