@@ -74,6 +74,9 @@ def _go_on(
     if full and full.resets_at:
         when = clock(full.resets_at, now, zone)
         return f"The limit of the {full.name} is used up; go on after {when}:", source.command
+    last = source.last_runs[0] if source.last_runs else None
+    if last and last.outcome == "paused" and last.retry_at and last.retry_at > now:
+        return f"Go on after {clock(last.retry_at, now, zone)}:", source.command
     if source.found is None:
         if not source.last_runs:
             return (
@@ -81,7 +84,6 @@ def _go_on(
                 f"{source.command} --limit 20",
             )
         return "The last run could not read the source. Find out why:", f"{MANAGE} filemaker_doctor"
-    last = source.last_runs[0] if source.last_runs else None
     if last and last.retry_at and last.retry_at > now:
         return f"Go on after {clock(last.retry_at, now, zone)}:", source.command
     if last and last.outcome == "failed":
