@@ -24,8 +24,8 @@ def test_windows_payload_as_captured_from_filemaker() -> None:
 
 
 def test_formats() -> None:
-    assert [clipboard.windows_format(kind) for kind in ("script", "steps")] == ["Mac-XMSC", "Mac-XMSS"]  # type: ignore[arg-type]
-    assert [clipboard.mac_class(kind) for kind in ("script", "steps")] == ["XMSC", "XMSS"]  # type: ignore[arg-type]
+    assert [clipboard.windows_format(kind) for kind in ("script", "steps")] == ["Mac-XMSC", "Mac-XMSS"]
+    assert [clipboard.mac_class(kind) for kind in ("script", "steps")] == ["XMSC", "XMSS"]
 
 
 def test_applescript_carries_the_bytes() -> None:

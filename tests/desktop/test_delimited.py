@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.desktop import writers
-from unlade.desktop.read import RowError, delimited, match_columns, open_metadata
+from unlade.desktop.read import RowError, delimited, match_columns, open_metadata, settle_dates
 from unlade.errors import SourceError, UnladeError, UsageError
 
 COLUMNS = ["id", "owner", "note"]
@@ -159,6 +159,15 @@ def test_two_columns_for_one_name() -> None:
     assert match_columns(["id_key", "id.key"], ["id_key"]) == {"id_key": "id_key"}
     with pytest.raises(SourceError, match="could be any"):
         match_columns(["id.key", "id key"], ["id_key"])
+
+
+def test_dates_of_a_column(tmp_path: Path) -> None:
+    path = tmp_path / "a.tab"
+    path.write_text(writers.tab([["1", "4/5/2019"], ["2", ""], ["3", ["4/18/2019", "x"]]]), newline="")
+    survey = settle_dates(open_metadata(path, columns=["id", "date"]), "date")
+    assert (survey.order, survey.days, survey.unreadable) == ("mdy", 2, (3,))
+    with pytest.raises(SourceError, match=r"a\.tab, column 'date': --date-order dmy was given, but the date in row 3"):
+        settle_dates(open_metadata(path, columns=["id", "date"], date_order="dmy"), "date")
 
 
 # Encodings.

@@ -213,7 +213,7 @@ def test_a_reference_without_its_file(tmp_path: Path) -> None:
 
 
 def test_the_other_script_adds_what_was_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unlade.desktop.script.build.LARGEST_WRITE", 10)
+    monkeypatch.setattr("unlade.desktop.script.record.LARGEST_WRITE", 10)
     records = table(record(1, full=Container(b"x" * 11, "film.mov"), small=Container(b"s", "a.jpg")), record(2))
     run(tmp_path, records)
     with ManifestIndex.build(exported(tmp_path)) as index:

@@ -72,6 +72,7 @@ def test_a_whole_one_has_no_problems(tmp_path: Path) -> None:
         assert record.items[0].md5 == "ab" * 16 and record.items[0].extras == ("x",)
         assert index.record("3") is None
         assert [entry.record_id for entry in index.records(2, 5)] == ["2"]
+        assert index.with_md5("ab" * 16)[:2] == [("1", "full"), ("1", "small")] and index.with_md5("00" * 16) == []
         assert index.names_path("FILES/p1/2019-04-18/i1~1-1-1.JPG")
 
 

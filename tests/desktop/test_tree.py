@@ -76,6 +76,7 @@ def test_a_folder_that_is_gone_is_an_error(tmp_path: Path) -> None:
         list(scan(tmp_path / "gone"))
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="twins cannot lie there")
 def test_index_gives_a_stable_order_pages_and_twins(tmp_path: Path) -> None:
     fill(
         tmp_path,
@@ -100,6 +101,14 @@ def test_index_gives_a_stable_order_pages_and_twins(tmp_path: Path) -> None:
         assert index.find("u/\u00d6.jpg") is None, "two candidates: not guessed"
         exact = index.find("u/x.JPG")
         assert exact is not None and exact.path == "u/x.JPG"
+
+
+def test_finds_by_the_end_of_a_path(tmp_path: Path) -> None:
+    fill(tmp_path, "Clinic/Files/Images/photo/IMG_1.JPG", "Clinic/Other/photo/IMG_1.JPG", "Clinic/x/xphoto/IMG_1.JPG")
+    with FolderIndex.build(tmp_path) as index:
+        assert [f.path for f in index.find_ending("images/PHOTO/img_1.jpg")] == ["Clinic/Files/Images/photo/IMG_1.JPG"]
+        assert len(index.find_ending("photo/IMG_1.JPG")) == 2
+        assert index.find_ending("IMG_2.JPG") == []
 
 
 def test_thousands_of_files_in_pages(tmp_path: Path) -> None:

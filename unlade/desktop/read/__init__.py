@@ -20,7 +20,7 @@ from unlade.desktop.read.index import ManifestIndex, ManifestRecord, Problem
 from unlade.desktop.read.manifest import WITH_FILE, Head, ManifestItem
 from unlade.desktop.read.model import MetadataFile, Row, RowError, Value, match_columns
 from unlade.desktop.read.names import FileName, Form, read_name
-from unlade.desktop.read.opening import MD5, PATH, open_metadata, record_values
+from unlade.desktop.read.opening import MD5, PATH, open_metadata, record_values, settle_dates
 from unlade.desktop.read.paths import folded, inside, safe_relative
 from unlade.desktop.read.tree import (
     FolderKind,
@@ -72,6 +72,7 @@ __all__ = [
     "record_values",
     "safe_relative",
     "scan",
+    "settle_dates",
     "settle_order",
     "storage_place",
 ]

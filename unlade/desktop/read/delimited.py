@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from unlade.desktop.read.dates import Order
 from unlade.desktop.read.encoding import CHUNK, Encoding, find_encoding
 from unlade.desktop.read.model import MetadataFile, Row, RowError, clean, plain, unique_names
 from unlade.errors import SourceError
@@ -135,6 +136,7 @@ def open_delimited(
     *,
     columns: Sequence[str] | None = None,
     declared: Collection[str] = (),
+    date_order: Order | None = None,
     encoding: str | None = None,
 ) -> MetadataFile:
     """Settle everything about a text export and give its rows.
@@ -162,6 +164,7 @@ def open_delimited(
         format=kind,
         columns=tuple(distinct),
         source=rows,
+        date_order=date_order,
         encoding=settled.name,
         notes=(*notes, *more, *doubles),
     )

@@ -12,7 +12,7 @@ from unlade.desktop.read.tree import Found, Kind, scan
 _TABLE = """
 PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
 CREATE TABLE files (path TEXT NOT NULL, kind TEXT NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL,
-                    folded TEXT NOT NULL, PRIMARY KEY (kind, path)) WITHOUT ROWID;
+                    folded TEXT NOT NULL, turned TEXT NOT NULL, PRIMARY KEY (kind, path)) WITHOUT ROWID;
 """
 
 
@@ -29,9 +29,8 @@ class FolderIndex:
         index = cls(root, database)
         try:
             index._db.executescript(_TABLE)
-            rows = ((_text(f.path), f.kind.value, f.size, f.modified_ns, folded(_text(f.path))) for f in scan(root))
             with index._db:
-                index._db.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?)", rows)
+                index._db.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)", map(_row, scan(root)))
                 index._db.execute("CREATE INDEX by_fold ON files (folded)")
         except BaseException:
             index.close()
@@ -75,6 +74,20 @@ class FolderIndex:
         chosen = exact or (rows if len(rows) == 1 else [])
         return Found(chosen[0][0], Kind(chosen[0][1]), chosen[0][2], chosen[0][3]) if chosen else None
 
+    def find_ending(self, tail: str, limit: int = 10) -> list[Found]:
+        """Cargo whose path ends with the parts of `tail` (`photo/IMG_1.JPG`), ignoring case and Unicode form.
+
+        For open storage, where FileMaker knows a file's path only from the base folder on.
+        """
+        self._db.execute("CREATE INDEX IF NOT EXISTS by_end ON files (turned)")
+        key = "/" + folded(tail.strip("/"))
+        rows = self._db.execute(
+            "SELECT path, kind, size, modified FROM files WHERE turned >= ? AND turned < ? AND kind = ? "
+            "ORDER BY path LIMIT ?",
+            (key[::-1], key[::-1] + "\U0010ffff", Kind.CARGO.value, limit),
+        )
+        return [Found(path, Kind(kind), size, modified) for path, kind, size, modified in rows]
+
     def twins(self, limit: int = 100) -> list[tuple[str, ...]]:
         """Cargo whose paths differ only by case or Unicode form: one of them is lost on other systems."""
         keys = self._db.execute(
@@ -83,6 +96,12 @@ class FolderIndex:
         ).fetchall()
         find = "SELECT path FROM files WHERE folded = ? AND kind = ? ORDER BY path"
         return [tuple(path for (path,) in self._db.execute(find, (key, Kind.CARGO.value))) for (key,) in keys]
+
+
+def _row(found: Found) -> tuple[str, str, int, int, str, str]:
+    path = _text(found.path)
+    fold = folded(path)
+    return path, found.kind.value, found.size, found.modified_ns, fold, f"/{fold}"[::-1]
 
 
 def _text(path: str) -> str:

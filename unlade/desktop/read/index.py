@@ -33,7 +33,7 @@ CREATE TABLE records (place INTEGER PRIMARY KEY, rid TEXT NOT NULL UNIQUE);
 CREATE TABLE items (
     place INTEGER NOT NULL, field TEXT NOT NULL, part INTEGER NOT NULL, offset INTEGER NOT NULL,
     length INTEGER NOT NULL, raw BLOB, session INTEGER NOT NULL, status TEXT NOT NULL, path TEXT NOT NULL,
-    folded TEXT NOT NULL, PRIMARY KEY (place, field)
+    folded TEXT NOT NULL, md5 TEXT NOT NULL, PRIMARY KEY (place, field)
 ) WITHOUT ROWID;
 """
 
@@ -131,6 +131,12 @@ class ManifestIndex:
         self._with_path_index()
         return bool(self._one("SELECT count(*) FROM items WHERE folded = ?", folded(path)))
 
+    def with_md5(self, md5: str) -> list[tuple[str, str]]:
+        """(record id, field) of every value with this MD5 (lower case): the join when names moved."""
+        self._db.execute("CREATE INDEX IF NOT EXISTS by_md5 ON items (md5)")
+        query = "SELECT rid, field FROM items JOIN records USING (place) WHERE md5 = ? ORDER BY place, field"
+        return [(rid, field) for rid, field in self._db.execute(query, (md5,))]
+
     def twins(self, limit: int = 100) -> list[tuple[str, ...]]:
         """Paths that are one and the same on systems that ignore case or Unicode form."""
         self._with_path_index()
@@ -205,10 +211,10 @@ class ManifestIndex:
             self._doubles += 1
         raw = placed.raw if placed.offset < 0 else None
         self._db.execute(
-            "INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(place, item.field, number, placed.offset, placed.length, raw, session, item.status),
-                *(item.path, folded(item.path)),
+                *(item.path, folded(item.path), item.md5),
             ),
         )
 

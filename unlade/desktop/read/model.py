@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from unlade.desktop.read.dates import Order
 from unlade.errors import SourceError
 
 #: A field's text; a list where the field has several repetitions or related rows.
@@ -47,6 +48,7 @@ class MetadataFile:
     source: RowSource
     found: int | None = None
     dates: str | None = None
+    date_order: Order | None = None
     date_columns: frozenset[str] = frozenset()
     encoding: str = ""
     notes: tuple[str, ...] = field(default=())

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unlade.desktop.read.dates import Order
+from unlade.desktop.read.dates import DateSurvey, Order, settle_order
 from unlade.desktop.read.delimited import Kind, open_delimited
 from unlade.desktop.read.encoding import find_encoding
 from unlade.desktop.read.fmpxml import MOD_ID, RECORD_ID, open_fmpxml
@@ -49,11 +49,27 @@ def open_metadata(
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
     _refuse(path, start)
     if start.startswith(b"PK\x03\x04"):
-        return open_workbook(path, columns=columns, declared=declared)
+        return open_workbook(path, columns=columns, declared=declared, date_order=date_order)
     if _is_xml(start):
         return open_fmpxml(path, columns=columns, date_order=date_order)
     kind = _SUFFIXES.get(path.suffix.lower()) or _kind(path, encoding)
-    return open_delimited(path, kind, columns=columns, declared=declared, encoding=encoding)
+    return open_delimited(path, kind, columns=columns, declared=declared, date_order=date_order, encoding=encoding)
+
+
+def settle_dates(file: MetadataFile, column: str, given: Order | None = None) -> DateSurvey:
+    """How the days of a column are to be read; reads the file once. `given` or the file's `date_order` must fit it.
+
+    Raises `AmbiguousDate` when nothing settles it and `SourceError` for dates that contradict each other.
+    """
+    order = given or file.date_order
+    return settle_order(_texts_of(file, column), order, where=f"{file.path.name}, column {column!r}: ")
+
+
+def _texts_of(file: MetadataFile, column: str) -> Iterator[tuple[int, str]]:
+    for row in file:
+        value = row.values[column]
+        for text in value if isinstance(value, list) else [value]:
+            yield row.line, text
 
 
 def _refuse(path: Path, start: bytes) -> None:

@@ -72,7 +72,13 @@ def cell_text(cell: Any) -> str:
     return str(cell)
 
 
-def open_workbook(path: Path, *, columns: Sequence[str] | None = None, declared: Collection[str] = ()) -> MetadataFile:
+def open_workbook(
+    path: Path,
+    *,
+    columns: Sequence[str] | None = None,
+    declared: Collection[str] = (),
+    date_order: Order | None = None,
+) -> MetadataFile:
     """The first sheet of a workbook. `columns` and `declared` as for text exports.
 
     Raises `SettingsError` without openpyxl, `SourceError` for a broken workbook or columns without names.
@@ -106,7 +112,13 @@ def open_workbook(path: Path, *, columns: Sequence[str] | None = None, declared:
     )
     rows = WorkbookRows(path, tuple(distinct), 1 if is_header else 0)
     return MetadataFile(
-        path=path, format="xlsx", columns=tuple(distinct), source=rows, encoding="UTF-8", notes=(*notes, *doubles)
+        path=path,
+        format="xlsx",
+        columns=tuple(distinct),
+        source=rows,
+        date_order=date_order,
+        encoding="UTF-8",
+        notes=(*notes, *doubles),
     )
 
 
