@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unlade.desktop.script import clipboard
@@ -32,6 +32,7 @@ def test_applescript_carries_the_bytes() -> None:
     assert clipboard.applescript("steps", "<fmx é>") == "set the clipboard to «data XMSS3C666D7820C3A93E»\n"
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=("Cs",))), st.binary(max_size=8))
 def test_round_trips(text: str, behind: bytes) -> None:
     assert clipboard.from_windows_payload(clipboard.windows_payload(text) + behind) == text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unlade.desktop.read import AmbiguousDate, parse_clock, parse_day, parse_moment, readings, settle_order
@@ -44,6 +44,7 @@ def test_what_is_no_day(text: str) -> None:
     assert parse_day(text) is None
 
 
+@settings(deadline=None)
 @given(st.dates(min_value=date(1, 1, 1)))
 def test_both_orders_read_back_and_nothing_is_swapped(day: date) -> None:
     month_first = f"{day.month}/{day.day}/{day.year:04}"
@@ -125,6 +126,7 @@ def test_date_formats(text: str, order: str | None) -> None:
     assert order_of_format(text) == order
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_no_text_breaks_it(text: str) -> None:
     reading = readings(text)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unlade.desktop.read import MD5, MOD_ID, PATH, RECORD_ID, ManifestIndex, RowError, open_metadata
@@ -191,6 +191,7 @@ def test_as_a_metadata_file(tmp_path: Path) -> None:
         assert row.values[PATH] == "files/P1/2019-04-18/I1~1-1-1.jpg"
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["t", "rid", "field", "st", "size", "rep", "v", "md5", "path"]),

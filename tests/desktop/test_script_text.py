@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.desktop.formulas import Parser, unquote
@@ -125,6 +125,7 @@ def test_no_blanks_in_elements_that_hold_text() -> None:
     assert "\t" not in xml and "\r" not in xml and "¶" not in xml
 
 
+@settings(deadline=None)
 @given(names, names, names)
 def test_names_survive(layout: str, field: str, container: str) -> None:
     bundle = make_bundle(plan(layout=layout, identity=field, containers=[container], variant="export-field"))
@@ -157,11 +158,13 @@ def test_awkward_names(name: str) -> None:
     assert "]]]>" not in bundle.script_xml.replace("]]]]><![CDATA[>", "")
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=("Cs",))))
 def test_a_literal_reads_back(text: str) -> None:
     assert unquote(quote(text)) == text
 
 
+@settings(deadline=None)
 @given(st.permutations(["full", "small(2)", "x::y", "日本"]))
 def test_the_same_plan_gives_the_same_bytes(containers: list[str]) -> None:
     one, two = (make_bundle(plan(containers=containers)).files() for _ in range(2))

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unlade.desktop.read import (
@@ -44,6 +44,7 @@ def test_litter_is_known(tmp_path: Path) -> None:
     fill(tmp_path, "a/._b.jpg", data=bytes.fromhex("0005160700020000"))
     fill(tmp_path, "a/._c.jpg", data=b"\xff\xd8\xff a picture")
     fill(tmp_path, "STOP", "manifest-00001.jsonl", "clinic.fmp12", "Secure/a.jpg")
+    fill(tmp_path, "a/stop.txt", "a/b.fmp12", "a/.unlade/c.jpg")
     assert kinds(tmp_path) == {
         ".DS_Store": Kind.LITTER,
         "a/Thumbs.db": Kind.LITTER,
@@ -57,6 +58,9 @@ def test_litter_is_known(tmp_path: Path) -> None:
         "manifest-00001.jsonl": Kind.OWN,
         "clinic.fmp12": Kind.DATABASE,
         "Secure/a.jpg": Kind.CARGO,
+        "a/stop.txt": Kind.CARGO,
+        "a/b.fmp12": Kind.CARGO,
+        "a/.unlade/c.jpg": Kind.CARGO,
     }
 
 
@@ -143,6 +147,7 @@ def test_names(path: str, form: Form, identity: str, owner: str, day: date | Non
     assert name.form is Form.EXPORT or (name.identity + name.extension).lower() == path.split("/")[-1].lower()
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_folding_is_settled(text: str) -> None:
     assert folded(folded(text)) == folded(text)

@@ -83,7 +83,7 @@ def _classify(entry: os.DirEntry[str], folder: str, *, in_storage: bool) -> Foun
         kind = folder_kind(path, in_storage=in_storage)
         return None if kind is None else Found(path + "/", kind, 0, 0)
     status = entry.stat(follow_symlinks=False)
-    kind = file_kind(entry.name)
+    kind = file_kind(path)
     if kind is Kind.LITTER and entry.name.startswith("._") and not _begins(Path(entry.path), _APPLE_DOUBLE):
         kind = Kind.CARGO  # named like a resource fork, but it is none
     return Found(path, kind, status.st_size, status.st_mtime_ns)
@@ -92,27 +92,29 @@ def _classify(entry: os.DirEntry[str], folder: str, *, in_storage: bool) -> Foun
 def folder_kind(path: str, *, in_storage: bool = False) -> Kind | None:
     """What a folder is by its path; None for one that may hold cargo.
 
-    `Secure` means encrypted storage only within a server's container storage: anybody may call a folder so.
+    `Secure` means encrypted storage only within a server's container storage, `.unlade` is ours only at the top:
+    anybody may call a folder so.
     """
     parts = tuple(path.lower().split("/"))
     name = parts[-1]
     if name in _LITTER_FOLDERS:
         return Kind.LITTER
-    if name in _OWN_FOLDERS:
+    if path in _OWN_FOLDERS:
         return Kind.OWN
     if name == _SECURE and (in_storage or _storage_at(parts) is not None):
         return Kind.SECURE
     return None
 
 
-def file_kind(name: str) -> Kind:
-    """What a file is by its name alone."""
+def file_kind(path: str) -> Kind:
+    """What a file is by its path: a stop file and a database count as such only where one would lie."""
+    folder, _, name = path.rpartition("/")
     lower = name.lower()
     if lower in _LITTER or lower.startswith("._"):
         return Kind.LITTER
-    if PART_NAME.fullmatch(name) or lower in _OWN:
+    if PART_NAME.fullmatch(name) or (not folder and lower in _OWN):
         return Kind.OWN
-    if lower.endswith((".fmp12", ".fp7")):
+    if lower.endswith((".fmp12", ".fp7")) and folder.lower() in ("", "databases"):
         return Kind.DATABASE
     return Kind.CARGO
 

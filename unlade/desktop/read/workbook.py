@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
+from unlade.desktop.read.dates import Order
 from unlade.desktop.read.model import MetadataFile, Row, RowError, Value, clean, plain, unique_names
 from unlade.errors import SettingsError, SourceError
 
