@@ -10,6 +10,8 @@ import argparse
 import json
 import os
 import sys
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +30,7 @@ from unlade.progress import BarReporter, PlainReporter, QuietReporter
 from unlade.rigging import Rigging, load_settings
 from unlade.schedule.recorded import recorded
 from unlade.settings import Settings
-from unlade.units import parse_duration, parse_size
+from unlade.units import format_size, parse_duration, parse_size
 from unlade.voyage import Reporter, Voyage
 
 
@@ -161,6 +163,15 @@ class ImportCommand(UnladeCommand):
             help="with --from: how dates that read two ways are meant",
         )
         parser.add_argument("--encoding", default="", help="with --metadata: its encoding, where it cannot be told")
+        parser.add_argument(
+            "--match",
+            choices=["record", "id", "path", "md5"],
+            default="",
+            help="with --metadata: what a file's name (or its bytes) tells, where both would fit",
+        )
+        parser.add_argument(
+            "--report", default="", metavar="FILE", help="with --from: write, row by row, what fits and what does not"
+        )
         parser.add_argument("--retry-failed", action="store_true", help="try failures again that are final too")
         parser.add_argument("--dry-run", action="store_true", help="list and report; fetch and write nothing")
         parser.add_argument(
@@ -221,6 +232,8 @@ class ImportCommand(UnladeCommand):
             columns=tuple(name.strip() for name in options["columns"].split(",") if name.strip()),
             date_order=options["date_order"],
             encoding=options["encoding"],
+            match=options["match"],
+            report=options["report"],
             order=ORDERS.get(options["order"], ""),
             write_marker=bool(settings["UNLADE_WRITE_MARKER"]),
         )
@@ -231,8 +244,17 @@ class ImportCommand(UnladeCommand):
             return QuietReporter()
         console = self.console()
         if console.is_terminal:
-            return BarReporter(importer.noun[1].capitalize(), console)
+            return self._bar(importer, options, console)
         return PlainReporter(importer.noun[1])
+
+    def _bar(self, importer: ContainerImport, options: dict[str, Any], console: Console) -> BarReporter:
+        noun = importer.noun[1].capitalize()
+        if options["from_path"]:
+            return BarReporter(noun, console)
+        from unlade.plan.bar import time_left_of
+
+        rig = self.rigging
+        return BarReporter(noun, console, time_left_of(importer, rig), allowance_left(rig))
 
     def sail(self, importer: ContainerImport, run_options: RunOptions, reporter: Reporter) -> Ended:
         """Run the import with Ctrl-C and SIGTERM bound to it."""
@@ -263,6 +285,20 @@ class ImportCommand(UnladeCommand):
         if options["json"]:
             self.print_json(run_json(ended.books.run))
         return ended.exit_code
+
+
+def allowance_left(rig: Rigging) -> Callable[[], str]:
+    """What the tightest limit still leaves, for a bar; looked up every few seconds."""
+    seen: list[Any] = [0.0, ""]
+
+    def left() -> str:
+        now = time.monotonic()
+        if now - seen[0] > 5:
+            room = rig.budget().room(rig.clock())
+            seen[:] = [now, "" if room is None else f"{format_size(room)} allowed"]
+        return str(seen[1])
+
+    return left
 
 
 def only_of(text: str) -> tuple[str, ...]:

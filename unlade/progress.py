@@ -101,8 +101,15 @@ class _Figures(ProgressColumn):
 class BarReporter:
     """A progress bar for a person at a terminal; the denominator is the source's own count."""
 
-    def __init__(self, noun: str, console: Console, limits: Callable[[], str] = lambda: "") -> None:
-        self._noun, self._console, self._limits = noun, console, limits
+    def __init__(
+        self,
+        noun: str,
+        console: Console,
+        left: Callable[[int, float | None], str] | None = None,
+        allowance: Callable[[], str] = lambda: "",
+    ) -> None:
+        """`left` says how long so many items take at a rate (None: unknown); `allowance` what may still be moved."""
+        self._noun, self._console, self._left, self._allowance = noun, console, left, allowance
         self._meter = Meter()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -132,15 +139,17 @@ class BarReporter:
         if self._bar is None or self._task is None:
             return
         rate = self._meter.rate(settled)
-        figures = [
-            format_size(wire.total),
-            f"{rate:.1f}/s" if rate else "",
-            self._meter.left(settled, found),
-            self._limits(),
-        ]
+        figures = [format_size(wire.total), f"{rate:.1f}/s" if rate else "", self._time_left(settled, found, rate)]
+        if self._console.width >= 100:
+            figures.append(self._allowance())
         self._bar.update(
             self._task, total=found, completed=settled, figures=" · ".join(figure for figure in figures if figure)
         )
+
+    def _time_left(self, settled: int, found: int, rate: float | None) -> str:
+        """By the rate, which is of this moment; by the plan where a limit or rest will stand in the way."""
+        planned = self._left(found - settled, rate) if self._left else ""
+        return planned if planned.startswith("done") else self._meter.left(settled, found)
 
     def end(self) -> None:
         """Take the bar away; the summary follows."""
