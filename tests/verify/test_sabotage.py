@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from clinic.images.imports import ImageImport
 from clinic.images.models import Image
 from tests.afterwards import Command, as_json, without_filemaker
-from tests.voyage.harness import Port, PortMaker, cargo, jpeg, record
+from tests.voyage.harness import FULL, LESSER, Port, PortMaker, cargo, jpeg, photo, raw, record
 from unlade.cargo import Facts
+from unlade.importer import ContainerImport
 from unlade.ledger.models import Item, Source
 from unlade.media.digest import Digest
 
@@ -46,21 +48,12 @@ def put(port: Port, key: str, body: bytes, facts: Facts | None = None) -> None:
         store._write(key, body, "image/jpeg", facts or (old.facts if old else None), overwrite=True)
 
 
-def flip(port: Port, item: Item) -> None:
-    store = port.store
-    with store.open(item.key) as chunks:
+def flip(port: Port, key: str) -> None:
+    """Turn one bit over; the size stays, and so does what the object says of itself."""
+    with port.store.open(key) as chunks:
         body = bytearray(b"".join(chunks))
     body[len(body) // 2] ^= 1
-    if port.store_url.startswith("file:"):
-        path = port.folder / "store" / item.key
-        copy = path.with_name("copy")
-        copy.write_bytes(bytes(body))
-        inode = path.stat().st_ino
-        path.write_bytes(bytes(body))
-        copy.unlink()
-        assert path.stat().st_ino == inode
-    else:
-        put(port, item.key, bytes(body))
+    put(port, key, bytes(body))
 
 
 STRANGER = "patients/filemaker-import/images/stranger.jpg"
@@ -69,7 +62,7 @@ STRANGER = "patients/filemaker-import/images/stranger.jpg"
 def sabotage(port: Port) -> tuple[Found, Found]:
     """All of the list at once; what a listing can know of it, and what only reading can."""
     items = port.items()
-    flip(port, items["3"])
+    flip(port, items["3"].key)
     port.store.delete(items["5"].key)
     Image.objects.get(pk=items["7"].row).delete()
     one, other = (Image.objects.select_related("batch").get(pk=items[rid].row) for rid in ("1", "9"))
@@ -280,3 +273,31 @@ def test_an_import_that_never_ran_differs_in_nothing(port: Port, command: Comman
     Image.objects.all().delete()
     data = as_json(command("filemaker_verify", "images", "--json"))
     assert (data["exit"], data["found"], data["objects"]) == (0, None, 0)
+
+
+def test_a_damaged_copy_beside_a_lesser_one_is_read_too(make_port: PortMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    torn = {FULL: raw(jpeg("torn", 3000)[:900]), LESSER: photo("lesser")}
+    with make_port(cargo(6, special={3: record(3, **torn)})) as port:
+        port.until_done()
+        command = without_filemaker(port, monkeypatch)
+        assert as_json(command("filemaker_verify", "images", "--read", "--json"))["warnings"] == []
+        flip(port, port.items()["3"].spare_key)
+        data = as_json(command("filemaker_verify", "images", "--read", "--json"))
+        assert (data["exit"], named(data), named(data, "warnings")) == (0, set(), {("spare_damaged", "3")})
+        port.store.delete(port.items()["3"].spare_key)
+        data = as_json(command("filemaker_verify", "images", "--read", "--json"))
+        assert (data["exit"], named(data, "warnings")) == (0, {("spare_missing", "3")})
+
+
+def test_a_project_that_does_not_show_its_rows(port: Port, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImageImport, "rows", ContainerImport.rows)
+    sabotage(port)
+    data = as_json(command("filemaker_verify", "images", "--json"))
+    assert (data["rows"], named(data)) == (None, {("object_missing", "5"), ("stranger", STRANGER)})
+
+
+def test_two_imports_under_one_folder_are_no_strangers_to_each_other(port: Port, command: Command) -> None:
+    other = Source.objects.create(name="others")
+    Item.objects.create(source=other, record_id="1", state="imported", key=STRANGER, size=5, seen_at=port.clock())
+    put(port, STRANGER, b"12345")
+    assert as_json(command("filemaker_verify", "images", "--json"))["differences"] == []

@@ -181,6 +181,18 @@ def test_one_is_handed_to_the_next_run_and_no_other(port: Port, command: Command
     port.check(books="")
 
 
+def test_a_damaged_one_is_fetched_anew_when_it_was_put_right(port: Port, command: Command) -> None:
+    port.sim.host.tables.named("Images").get("5").values[FULL] = photo("whole again")
+    port.run(retry_failed=True)
+    assert port.items()["5"].state == "quarantined"
+    assert command("filemaker_resolve", "images", "5", "--again")[0] == 0
+    port.run()
+    item = port.items()["5"]
+    assert item.state == "imported"
+    assert as_json(command("filemaker_verify", "images", "--read", "--json"))["differences"] == []
+    assert Image.objects.get(pk=item.row).quarantined is False
+
+
 def test_owners_that_come_late_leave_the_list_by_themselves(port: Port, command: Command) -> None:
     Patient.objects.create(filemaker_id=name_of("patient", LATE), last_name="Late")
     call_command("relink_filemaker_images", verbosity=0)

@@ -59,6 +59,11 @@ KINDS: dict[str, Kind] = {
     "spare_missing": Kind(
         _W, "The damaged better copy that lay beside a lesser one is not in the store.", "Nothing needs it."
     ),
+    "spare_damaged": Kind(
+        _W,
+        "The damaged better copy that lies beside a lesser one has other bytes than were stored.",
+        "Nothing needs it.",
+    ),
     "linked_by_hand": Kind(
         _W, "The row has an owner that the ledger does not know of.", "If a person linked it on purpose, say so:"
     ),

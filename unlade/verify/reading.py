@@ -115,11 +115,12 @@ def _take(reading: Reading, books: _Proofs, job: _Job, answer: _Answer, clock: C
         if job.main:
             books.proven(item)
         return
+    kind = answer.problem if job.main else "spare_missing" if answer.problem == "object_missing" else "spare_damaged"
     name = item.source.name
-    reading.findings.append(Finding(answer.problem, name, item.record_id, item.slot, job.key, item.row, answer.detail))
+    reading.findings.append(Finding(kind, name, item.record_id, item.slot, job.key, item.row, answer.detail))
     if job.main:
         Item.objects.filter(pk=item.pk).update(proven_at=None)
-    if answer.problem == "object_damaged":
+    if kind == "object_damaged":
         note(item, DAMAGED, clock(), key=job.key, text=answer.detail)
 
 
