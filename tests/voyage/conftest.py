@@ -36,10 +36,19 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 
 @contextmanager
-def _port(data: DataSet, folder: Path, url: str, store: str, pool: DecoderPool, host: dict[str, Any]) -> Iterator[Port]:
+def _port(
+    data: DataSet,
+    folder: Path,
+    url: str,
+    store: str,
+    pool: DecoderPool,
+    blocker: DjangoDbBlocker,
+    host: dict[str, Any],
+) -> Iterator[Port]:
+    """A port; outside of this context no database can be reached, least of all the developer's own."""
     patients = host.pop("patients", True)
     environ = host.pop("environ", {})
-    with Simulator(data, **host) as sim, use_database(url):
+    with Simulator(data, **host) as sim, blocker.unblock(), use_database(url):
         port = Port(sim, folder, url, store, pool, environ)
         if patients:
             add_patients(data)
@@ -47,16 +56,13 @@ def _port(data: DataSet, folder: Path, url: str, store: str, pool: DecoderPool, 
 
 
 @pytest.fixture
-def make_port(
-    sqlite_url: str, tmp_path: Path, pool: DecoderPool, django_db_blocker: DjangoDbBlocker
-) -> Iterator[PortMaker]:
+def make_port(sqlite_url: str, tmp_path: Path, pool: DecoderPool, django_db_blocker: DjangoDbBlocker) -> PortMaker:
     """`make_port(data, **simulator arguments)`: a context with a port on an SQLite file and a folder."""
 
     def make(data: DataSet, **host: Any) -> Any:
-        return _port(data, tmp_path, sqlite_url, (tmp_path / "store").as_uri(), pool, host)
+        return _port(data, tmp_path, sqlite_url, (tmp_path / "store").as_uri(), pool, django_db_blocker, host)
 
-    with django_db_blocker.unblock():
-        yield make
+    return make
 
 
 @pytest.fixture
@@ -67,16 +73,15 @@ def make_big_port(
     pool: DecoderPool,
     django_db_blocker: DjangoDbBlocker,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[PortMaker]:
+) -> PortMaker:
     """The same on PostgreSQL and S3."""
     for name, value in {**s3.env, "AWS_ALLOW_HTTP": "true"}.items():
         monkeypatch.setenv(name, value)
 
     def make(data: DataSet, **host: Any) -> Any:
-        return _port(data, tmp_path, postgres_url, s3.url(uuid.uuid4().hex[:8]), pool, host)
+        return _port(data, tmp_path, postgres_url, s3.url(uuid.uuid4().hex[:8]), pool, django_db_blocker, host)
 
-    with django_db_blocker.unblock():
-        yield make
+    return make
 
 
 @pytest.fixture(params=["small", pytest.param("big", marks=pytest.mark.real)])

@@ -11,29 +11,22 @@ from tests.voyage.harness import FULL, LESSER, Port, PortMaker, cargo, jpeg, pho
 
 #: One process after another dies at the next of these; each finds what the one before left.
 SPOTS = (
-    "unlade.ledger.books:Books.open@after",
-    "unlade.store.base:Store.probe@before",
     "unlade.store.local:LocalStore.delete@before",
     "unlade.store.base:Store.put_run_mark@after",
     "unlade.voyage:Voyage._page_came@before",
     "unlade.voyage:Voyage._page_came@after",
     "unlade.ledger.books:Books.in_hand@after#2",
-    "unlade.crew:Crew.submit@before#4",
     "unlade.spool:Spool.begin@after#3",
-    "unlade.spool:SpoolWriter.write@after#4",
     "unlade.spool:SpoolWriter.finish@before#2",
     "unlade.spool:SpoolWriter.finish@after#4",
-    "unlade.voyage:Voyage._recovered@after",
+    "unlade.agenda:Agenda.__init__@before",
     "unlade.store.base:Store.put@before#3",
     "unlade.store.local:LocalStore._finish@before#2",
     "unlade.store.base:Store.put@after#2",
     "unlade.store.base:Store.put_bytes@after#3",
-    "unlade.voyage:Voyage._landed@before#3",
-    "unlade.ledger.books:Books.settle@before#2",
     "unlade.ledger.books:Books.settle@after#3",
     "unlade.voyage:Voyage._after_commit@before#2",
     "unlade.spool:Spool.discard@after#2",
-    "unlade.ledger.books:Books.beat@after",
     "unlade.filemaker.source:DataApiSource.close@before",
     "unlade.ledger.books:Books.close@before",
 )
@@ -113,12 +106,11 @@ def test_killed_on_postgres_and_s3(make_big_port: PortMaker) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
-def test_killed_at_random(any_port: PortMaker, seed: int) -> None:
-    rng, count, kills = random.Random(seed), 150, 0
+def test_killed_at_random(any_port: PortMaker) -> None:
+    rng, count, kills = random.Random(1), 120, 0
     with any_port(_cargo(count), latency=0.03) as port:
         watch = Watch(port)
-        for _ in range(12):
+        for _ in range(8):
             process = port.start()
             time.sleep(0.7 + rng.uniform(0.05, 1.3))
             process.kill()

@@ -37,9 +37,9 @@ def _peak(make_port: PortMaker, count: int) -> int:
     would remember each request."""
     from unlade.ledger.models import Source
 
-    Source.objects.all().delete()
     data = cargo(count, special={number: record(number, **{FULL: ""}) for number in range(1, count + 1)})
     with make_port(data, patients=False) as port:
+        Source.objects.all().delete()
         gc.collect()
         tracemalloc.start()
         try:
