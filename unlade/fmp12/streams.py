@@ -20,89 +20,93 @@ _SEGMENT_KEYS = [encode_integer(number) for number in range(0x1000)]
 
 
 class ObjectPass:
-    """One pass over the streams of one object, in the order of its directory; checks sizes, order and MD5.
+    """One pass over the streams of one object, in the order of its directory; checks sizes and order.
 
-    Iterate `pieces`; afterwards `digest` is the MD5 found. Raises `BrokenValue` in words where parts do not fit.
+    `pieces` can be asked for once. Raises `BrokenValue`, in words, where parts do not fit.
     """
 
     def __init__(self, tree: Tree, table: bytes, thing: Object) -> None:
         self._tree = tree
         self._path = object_path(table, thing.key)
         self._sizes = {stream.type.encode("latin-1"): stream.size for stream in thing.streams}
-        self._order = list(self._sizes)
+        self._expected = iter(list(self._sizes))
+        # The long stream that we are in: its type, the number of its next segment (0: in none), bytes, what waits.
+        self._current, self._number, self._size = b"", 0, 0
+        self._parts: list[bytes] = []
 
     def pieces(self) -> Iterator[tuple[bytes, bytes]]:
-        """(type, bytes) of every stream; a long one comes in several pieces of at most about `CHUNK`."""
-        expected = iter(self._order)
-        current, size, number = b"", 0, 0
-        parts: list[bytes] = []
+        """(type, bytes) of every stream; a long one comes in several pieces of about `CHUNK`."""
         for batch in self._tree.batches(self._path):
-            if number and (more := _whole_segments(batch, current, number)) and not size % SEGMENT:
-                # The usual case, millions of times: a leaf that holds the next segments and nothing else.
-                parts += more
-                number += len(more)
-                size += SEGMENT * len(more)
-                if len(parts) * SEGMENT >= CHUNK:
-                    yield current, b"".join(parts)
-                    parts = []
-                continue
-            for path, key, value in batch:
-                if len(path) == 5 and path[4] == current and number:
-                    if key != _segment_key(number):
-                        raise BrokenValue(f"part {number} of stream {_shown(current)} is not where it should be")
-                    if size % SEGMENT:
-                        raise BrokenValue(f"stream {_shown(current)} goes on behind its last part")
-                    number += 1
-                    size += len(value)
-                    parts.append(value)
-                    continue
-                if batch[0] is GAP:
-                    raise BrokenValue("part of it is lost")
-                if number:
-                    self._check(current, size)
-                    yield current, b"".join(parts)
-                    parts, number = [], 0
-                if len(path) == 4:
-                    if len(key) != 4:
-                        continue
-                    self._take(key, expected)
-                    self._check(key, len(value))
-                    yield key, value
-                elif len(path) == 5 and len(path[4]) == 4:
-                    current, size, number = path[4], 0, 1
-                    self._take(current, expected)
-                    if key != HEADER_KEY or int.from_bytes(value, "big") != self._sizes[current]:
-                        raise BrokenValue(f"the header of stream {_shown(current)} is damaged")
-            if number and len(parts) * SEGMENT >= CHUNK:
-                yield current, b"".join(parts)
-                parts = []
-        if number:
-            self._check(current, size)
-            yield current, b"".join(parts)
-        if (missing := next(expected, None)) is not None:
+            if batch[0] is GAP:
+                raise BrokenValue("part of it is lost")
+            if not self._take_leaf(batch):
+                for entry in batch:
+                    yield from self._take(*entry)
+            if len(self._parts) * SEGMENT >= CHUNK:
+                yield self._joined()
+        yield from self._end()
+        if (missing := next(self._expected, None)) is not None:
             raise BrokenValue(f"stream {_shown(missing)} is missing")
 
-    def _take(self, name: bytes, expected: Iterator[bytes]) -> None:
-        if next(expected, None) != name:
+    def _take_leaf(self, batch: list[Entry]) -> bool:
+        """The usual case, millions of times: a leaf that holds the next whole segments and nothing else."""
+        path, number = batch[0][0], self._number
+        if not number or batch[-1][0] is not path or len(path) != 5 or path[4] != self._current or self._size % SEGMENT:
+            return False
+        values = []
+        for _, key, value in batch:
+            if len(value) != SEGMENT or key != _segment_key(number):
+                return False
+            number += 1
+            values.append(value)
+        self._parts += values
+        self._size += SEGMENT * len(values)
+        self._number = number
+        return True
+
+    def _take(self, path: Path, key: bytes, value: bytes) -> Iterator[tuple[bytes, bytes]]:
+        if self._number and len(path) == 5 and path[4] == self._current:
+            self._add(key, value)
+            return
+        yield from self._end()
+        if len(path) == 4 and len(key) == 4:
+            self._begin(key)
+            self._check(key, len(value))
+            yield key, value
+        elif len(path) == 5 and len(path[4]) == 4:
+            self._current, self._number, self._size = path[4], 1, 0
+            self._begin(self._current)
+            if key != HEADER_KEY or int.from_bytes(value, "big") != self._sizes[self._current]:
+                raise BrokenValue(f"the header of stream {_shown(self._current)} is damaged")
+
+    def _add(self, key: bytes, value: bytes) -> None:
+        if key != _segment_key(self._number):
+            raise BrokenValue(f"part {self._number} of stream {_shown(self._current)} is not where it should be")
+        if self._size % SEGMENT or len(value) > SEGMENT:
+            raise BrokenValue(f"stream {_shown(self._current)} goes on behind its last part")
+        self._number += 1
+        self._size += len(value)
+        self._parts.append(value)
+
+    def _joined(self) -> tuple[bytes, bytes]:
+        data = b"".join(self._parts)
+        self._parts = []
+        return self._current, data
+
+    def _end(self) -> Iterator[tuple[bytes, bytes]]:
+        """Close the long stream that we are in, if any."""
+        if self._number:
+            self._check(self._current, self._size)
+            self._number = 0
+            yield self._joined()
+
+    def _begin(self, name: bytes) -> None:
+        if next(self._expected, None) != name:
             raise BrokenValue(f"stream {_shown(name)} is not in the object's list, or another is missing")
 
     def _check(self, name: bytes, size: int) -> None:
         if self._sizes[name] != size:
             raise BrokenValue(f"stream {_shown(name)} has {size} bytes where {self._sizes[name]} are stated")
-
-
-def _whole_segments(batch: list[Entry], current: bytes, number: int) -> list[bytes]:
-    """The values of a leaf's entries if they are full segments of stream `current` from `number` on, else nothing."""
-    path = batch[0][0]
-    if batch[-1][0] is not path or path[-1] != current or len(path) != 5:
-        return []
-    values = []
-    for _, key, value in batch:
-        if len(value) != SEGMENT or key != _segment_key(number):
-            return []
-        number += 1
-        values.append(value)
-    return values
 
 
 def _segment_key(number: int) -> bytes:
