@@ -41,11 +41,14 @@ def find_item(source: str, text: str, field: str = "") -> Item:
         if len(found) == 1:
             return found[0]
         if found:
-            names = ", ".join(
-                f"record {item.record_id}{f' --field {item.slot}' if item.slot else ''}" for item in found
-            )
+            names = ", ".join(f"{_exact(item)}{f' --field {item.slot}' if item.slot else ''}" for item in found)
             raise UsageError(f"{source}: more than one item goes by {text}", remedy=f"Say which: {names}.")
     raise UsageError(
         f"{source}: no item has the record id or identity {text}",
         remedy="filemaker_worklist and filemaker_trace show the ids there are.",
     )
+
+
+def _exact(item: Item) -> str:
+    """The identity; roads may give different records one record id (CONTRACT B5)."""
+    return item.identity or f"record {item.record_id}"
