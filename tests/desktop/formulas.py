@@ -24,12 +24,13 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class Container:
-    """A container's content. `size` None: a reference whose file is missing."""
+    """A container's content. `missing`: a reference whose file is gone."""
 
     data: bytes = b""
     name: str = ""
     storage: str = "Embedded"
     missing: bool = False
+    sized: bool = True  #: whether FileMaker knows the size
 
 
 def tokens(text: str) -> list[tuple[str, str]]:
@@ -357,7 +358,7 @@ class Evaluator:
         known = {
             "filename": value.name,
             "storageType": value.storage,
-            "fileSize": "?" if value.missing else len(value.data),
+            "fileSize": len(value.data) if value.sized and not value.missing else "?",
             "MD5": "?" if value.missing else hashlib.md5(value.data).hexdigest().upper(),
         }
         return known.get(name, "?")

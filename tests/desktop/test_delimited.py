@@ -83,6 +83,16 @@ def test_a_return_of_another_kind_within_values_stays_data(tmp_path: Path) -> No
     assert values(path, columns=COLUMNS) == [["1", "a\nb", "c"], ["2", "d", "e"]]
 
 
+@pytest.mark.parametrize("chunk", [1, 2, 3, 5, 7])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_pieces_may_end_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, encoding: str) -> None:
+    monkeypatch.setattr(delimited, "CHUNK", chunk)
+    for name, write in (("a.tab", writers.tab), ("a.csv", writers.quoted)):
+        path = tmp_path / name
+        path.write_bytes(write(ROWS, "\r\n").encode(encoding))
+        assert values(path, columns=COLUMNS) == ROWS
+
+
 def test_python_would_have_cut_rows_here(tmp_path: Path) -> None:
     path = tmp_path / "a.tab"
     path.write_bytes("1\ta\x0b\x1cb\x85c\u2028d\te\r".encode())

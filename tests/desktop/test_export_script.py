@@ -151,6 +151,16 @@ def test_second_run_keeps_what_is_whole(tmp_path: Path) -> None:
     assert half.read_bytes() == b"x" * 10
 
 
+def test_a_file_of_unknown_size_is_written_again(tmp_path: Path) -> None:
+    records = table(record(1, full=Container(b"", "a.jpg", sized=False)))
+    assert run(tmp_path, records)["written"] == 1
+    result = run(tmp_path, table(record(1, full=Container(b"now more", "a.jpg", sized=False))))
+    assert (result["written"], result["present"]) == (1, 0)
+    with ManifestIndex.build(exported(tmp_path)) as index:
+        item = index.records()[0].items[0]
+    assert (item.size, item.disk) == (None, 8)
+
+
 def test_stop_file(tmp_path: Path) -> None:
     records = table(*(record(n) for n in range(35)))
     exported(tmp_path).mkdir(parents=True)

@@ -92,17 +92,11 @@ def read_lines(path: Path, encoding: str, terminator: str) -> Iterator[str]:
 
 
 def _texts(path: Path, encoding: str) -> Iterator[str]:
-    """The file in pieces that never end between the CR and the LF of one row's end."""
     decoder = codecs.getincrementaldecoder(encoding)("strict")
-    held = ""
     with path.open("rb") as file:
-        while True:
-            chunk = file.read(CHUNK)
-            text = held + decoder.decode(chunk, final=not chunk)
-            held = "\r" if chunk and text.endswith("\r") else ""
-            yield text[: len(text) - len(held)]
-            if not chunk:
-                return
+        while chunk := file.read(CHUNK):
+            yield decoder.decode(chunk)
+    yield decoder.decode(b"", final=True)
 
 
 def split_cells(
