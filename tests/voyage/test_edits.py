@@ -113,3 +113,18 @@ def test_the_last_pass_ends_well_only_when_nothing_is_new_edited_or_open(make_po
         assert edited["exit"] == 1 and "1 edited" in edited["reason"]
         assert port.run(changed=True, final=True)["exit"] == 0
         port.check()
+
+
+def test_a_record_that_was_given_an_identity_of_its_own_is_carried(make_port: PortMaker) -> None:
+    twin, nobody = record(2), record(3)
+    twin.values["id"] = record(1).values["id"]
+    nobody.values["id"] = ""
+    with make_port(cargo(4, special={2: twin, 3: nobody})) as port:
+        port.until_done()
+        failed = {rid: item.reason for rid, item in port.items().items() if item.state == "failed"}
+        assert failed == {"2": "duplicate_identity", "3": "no_identity"}
+        _edit(port, "2", id=record(2).values["id"])
+        _edit(port, "3", id=record(3).values["id"])
+        port.run(changed=True)
+        assert {item.state for item in port.items().values()} == {"imported"}
+        port.check()

@@ -197,7 +197,7 @@ class Books:
                 if self.road == Road.API or item.road == self.road:
                     item.position = position
                 item.seen_at = now
-                edited = changed if changed and item.pk is not None and self._edited(item, record) else None
+                edited = changed if changed and item.pk is not None and self._edited(item, record, holders) else None
                 if edited is not None and item.state in STORED:
                     if edited.refetch or self._says_other_file(item, record):
                         listed.append(Listed(item, record, refetch=True))
@@ -241,7 +241,18 @@ class Books:
                     # What that road could not give, this one may.
                     item.move(S.PENDING)
                     item.attempts, item.tries = [], 0
+        if self.road != Road.API:
+            self._join_exports(by_identity, old)
         return old
+
+    def _join_exports(self, by_identity: dict[str, SourceRecord], old: dict[tuple[str, str], Item]) -> None:
+        """An export that tells no record ids has its records' made from their identity (`id=...`); the next one may
+        tell them, and the other way round. Both speak of one item."""
+        for item in self.source.items.filter(identity_key__in=by_identity, road=self.road).order_by("pk"):
+            record = by_identity[item.identity_key]
+            ids = (record.record_id, item.record_id)
+            if sum(text.startswith("id=") for text in ids) == 1 and any(text.isdigit() for text in ids):
+                old.setdefault((record.record_id, item.slot), item)
 
     def _slots(self, record: SourceRecord) -> list[str]:
         if not self.importer.each:
@@ -297,23 +308,32 @@ class Books:
             # Another road may have what this one could not give; who has no identity is nobody there too.
             return item.reason not in ("duplicate_identity", "no_identity")
         if item.state == S.PENDING and item.in_hand_id is None:
-            if item.mod_id != record.mod_id:
+            if item.mod_id != record.mod_id and item.road == self.road:
                 item.mod_id, item.attempts, item.tries = record.mod_id, [], 0
             return True
         return False
 
-    def _edited(self, item: Item, record: SourceRecord) -> bool:
+    def _edited(self, item: Item, record: SourceRecord, holders: dict[str, str]) -> bool:
         """Whether the record was edited since; what is not stored is open again then."""
         if item.road != self.road or item.mod_id == record.mod_id or item.in_hand_id is not None:
             return False
         self.edited += 1
-        if (item.state == S.FAILED and item.reason not in ("duplicate_identity", "no_identity")) or (
-            item.state == S.EMPTY and any(ref.status is not RefStatus.EMPTY for ref in self._refs(record, item.slot))
-        ):
+        if self._worth_another_try(item, record, holders):
             item.move(S.PENDING)
+            note(item, "edited", item.seen_at, self.run)
         elif item.state not in STORED and item.state != S.PENDING:
             item.mod_id = record.mod_id
         return True
+
+    def _worth_another_try(self, item: Item, record: SourceRecord, holders: dict[str, str]) -> bool:
+        if item.state == S.EMPTY:
+            return any(ref.status is not RefStatus.EMPTY for ref in self._refs(record, item.slot))
+        if item.state != S.FAILED:
+            return False
+        if item.reason not in ("duplicate_identity", "no_identity"):
+            return True
+        identity = normalise_ref(self.importer.identity_of(record))
+        return bool(identity) and holders.get(identity, item.record_id) == item.record_id
 
     def _says_other_file(self, item: Item, record: SourceRecord) -> bool:
         """Whether a declared digest or size field tells that the file is another one."""
