@@ -186,9 +186,7 @@ class _Builder:
 
     def add(self, entry: Entry, depth: int) -> None:
         path, key, data = entry
-        if self._torn:
-            self._record.complete = False
-            self._torn = False
+        self._torn = False
         if len(path) == depth:
             if self._long is not None:
                 self._end_long()
