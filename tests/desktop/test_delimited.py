@@ -17,7 +17,7 @@ from unlade.errors import SourceError, UnladeError, UsageError
 COLUMNS = ["id", "owner", "note"]
 ROWS: list[list[writers.Cell]] = [
     ["1", "P1", 'two lines\nand a "quote"'],
-    ["2", "", ["first", "second\nline", ""]],
+    ["2", "", ["first", "", "third\nline"]],
     ["3", "Müller, Jörg; 日本語", ""],
 ]
 FORMATS = [
@@ -32,6 +32,14 @@ cells = st.one_of(texts, st.lists(texts, min_size=2, max_size=3))
 
 def values(path: Path, **options: Any) -> list[list[writers.Cell]]:
     return [list(row.values.values()) for row in open_metadata(path, **options)]
+
+
+def without_empty_ends(cell: writers.Cell) -> writers.Cell:
+    if isinstance(cell, str):
+        return cell
+    full = [n for n, text in enumerate(cell) if text]
+    kept = cell[: full[-1] + 1] if full else [""]
+    return kept if len(kept) > 1 else kept[0]
 
 
 def attempt(path: Path, **options: Any) -> list[list[writers.Cell]] | SourceError:
@@ -71,7 +79,7 @@ def test_whatever_filemaker_writes_reads_back(
     if isinstance(found, SourceError):  # told, never wrong
         assert "cannot be told" in str(found) or "is empty" in str(found)
     else:
-        assert found == rows
+        assert found == [[without_empty_ends(cell) for cell in row] for row in rows]
 
 
 def test_a_return_of_another_kind_within_values_stays_data(tmp_path: Path) -> None:

@@ -88,6 +88,12 @@ def test_files_that_are_not_whole_or_not_ours(tmp_path: Path, options: Any, mess
         list(open_metadata(path))
 
 
+def test_empty_repetitions_at_the_end_are_left_out(tmp_path: Path) -> None:
+    rows: list[Any] = [("1", "1", [["a", "", "c", "", ""]]), ("2", "1", [["a", ""]]), ("3", "1", [["", ""]])]
+    file = open_metadata(write(tmp_path / "a.xml", [("a", "TEXT")], rows))
+    assert [row.values["a"] for row in file] == [["a", "", "c"], "a", ""]
+
+
 def test_web_publishing_writes_a_doctype(tmp_path: Path) -> None:
     prolog = '<!DOCTYPE FMPXMLRESULT PUBLIC "-//FMI//DTD FMPXMLRESULT//EN" "/fmi/xml/FMPXMLRESULT.dtd">'
     path = write(tmp_path / "a.xml", [("a", "TEXT")], [("1", "1", ["x"])], prolog=prolog)

@@ -14,7 +14,7 @@ from typing import Literal
 from xml.parsers import expat
 
 from unlade.desktop.read.dates import Order, order_of_format, parse_clock, parse_day, parse_moment, readings
-from unlade.desktop.read.model import VERTICAL_TAB, MetadataFile, Row, RowError, Value, unique_names
+from unlade.desktop.read.model import VERTICAL_TAB, MetadataFile, Row, RowError, Value, repetitions, unique_names
 from unlade.errors import SourceError
 
 CHUNK = 128 * 1024
@@ -77,10 +77,7 @@ class XmlRows:
             raise RowError(self.path, line, f"it has {len(cells)} columns where {len(names)} are declared")
         values: dict[str, Value] = {RECORD_ID: record_id, MOD_ID: mod_id}
         for name, kind, datas in zip(names, self.types, cells, strict=True):
-            texts = [self._read(data, kind, line) for data in datas]
-            while len(texts) > 1 and not texts[-1]:
-                texts.pop()
-            values[name] = texts[0] if len(texts) == 1 else (texts or "")
+            values[name] = repetitions([self._read(data, kind, line) for data in datas])
         return Row(values, line)
 
     def _read(self, text: str, kind: str, line: int) -> str:

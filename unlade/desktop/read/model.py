@@ -108,5 +108,12 @@ def unique_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
 def clean(text: str) -> Value:
     """A field of a text export: vertical tab is a return, group separator stands between repetitions."""
     if GROUP_SEPARATOR in text:
-        return [part.replace(VERTICAL_TAB, "\n") for part in text.split(GROUP_SEPARATOR)]
+        return repetitions([part.replace(VERTICAL_TAB, "\n") for part in text.split(GROUP_SEPARATOR)])
     return text.replace(VERTICAL_TAB, "\n") if VERTICAL_TAB in text else text
+
+
+def repetitions(values: list[str]) -> Value:
+    """Empty repetitions at the end are left out; one that is left is a plain text."""
+    while len(values) > 1 and not values[-1]:
+        values = values[:-1]
+    return values[0] if len(values) == 1 else (values or "")
