@@ -10,7 +10,7 @@ from itertools import islice
 from unlade.fmp12 import scsu
 from unlade.fmp12.errors import DatabaseFileError
 from unlade.fmp12.tokens import Path, decode_integer, encode_integer
-from unlade.fmp12.tree import GAP, BrokenValue, LongValue, Tree, child_of
+from unlade.fmp12.tree import GAP, LongValue, Tree, child_of
 
 _MOST = 200_000  #: tables and fields together
 _NAME_BYTES = 1000  #: of names, of which FileMaker allows 100 characters
@@ -158,17 +158,14 @@ def _formula(block: bytes) -> str:
 def _name(tree: Tree, path: Path) -> str:
     """Key 16 of `path`, as a value or, when it is long or not Latin, as a node."""
     depth = len(path)
-    long, parts = LongValue("a name"), []
+    long, parts = LongValue(), []
     for entry in tree.directory(path, (NAME_KEY,)):
         if entry is GAP or child_of(entry, depth) != NAME_KEY:
             break
         if len(entry[0]) == depth:
             return _text(entry[2][:_NAME_BYTES])
         if len(entry[0]) == depth + 1:
-            try:
-                part = long.add(entry[1], entry[2])
-            except BrokenValue:
-                break
+            part = long.add(entry[1], entry[2])
             if part is not None and long.size <= _NAME_BYTES:
                 parts.append(part)
     return _text(b"".join(parts))

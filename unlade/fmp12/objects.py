@@ -8,7 +8,7 @@ from typing import NamedTuple
 from unlade.fmp12 import scsu
 from unlade.fmp12.catalogue import OBJECTS
 from unlade.fmp12.tokens import LAST_KEY, Path
-from unlade.fmp12.tree import GAP, HEADER_KEY, BrokenValue, LongValue, Tree
+from unlade.fmp12.tree import GAP, HEADER_KEY, LongValue, Tree
 
 DIRECTORY, DIGEST, REFERENCES = b"\x02", b"\x04", b"\x12"
 
@@ -141,16 +141,12 @@ def _facts(tree: Tree, path: Path) -> tuple[dict[bytes, bytes], bool]:
                     values[b""] = b""  # something is here, so the object exists
                 continue
             if entry_path[4] != name:
-                name, long, parts = entry_path[4], LongValue("a stream"), []
+                name, long, parts = entry_path[4], LongValue(), []
             if long is None or not _is_fact(name) or (key == HEADER_KEY and int.from_bytes(value, "big") > _FACT_LIMIT):
                 start = (name, LAST_KEY)
                 values.setdefault(b"", b"")
                 break
-            try:
-                part = long.add(key, value)
-            except BrokenValue:
-                broken = True
-                continue
+            part = long.add(key, value)
             if part is not None and long.size <= _FACT_LIMIT:
                 parts.append(part)
                 values[name] = b"".join(parts)

@@ -10,7 +10,7 @@ from unlade.fmp12 import scsu
 from unlade.fmp12.catalogue import GLOBALS, LIST, RECORDS, Field, FieldType, Table
 from unlade.fmp12.header import Locale
 from unlade.fmp12.tokens import EMPTY, Entry, Path, decode_integer, decode_integers, encode_integer
-from unlade.fmp12.tree import GAP, BrokenValue, LongValue, Tree
+from unlade.fmp12.tree import GAP, LongValue, Tree
 from unlade.fmp12.values import Value, interpret
 
 SEPARATOR = "\ue000"  #: FileMaker's own, between the parts of a value
@@ -264,16 +264,12 @@ class _Long:
         self.slot = slot
         self.started = False
         self._parts: list[bytes] = []
-        self._value = LongValue("a text")
+        self._value = LongValue()
         self._broken = False
 
     def add(self, key: bytes, data: bytes) -> None:
         self.started = True
-        try:
-            part = self._value.add(key, data)
-        except BrokenValue:
-            self._broken = True
-            return
+        part = self._value.add(key, data)
         if part is not None and self.slot is not None:
             if self._value.size > MAX_TEXT:
                 self._broken = True

@@ -85,17 +85,14 @@ def child_of(entry: Entry, depth: int) -> bytes:
 
 
 class LongValue:
-    """Checks the parts of one long value as they come: a header, then segments 1, 2, 3 ... of 1000 bytes.
+    """Puts one long value together as its parts come: a header, then segments 1, 2, 3 ...
 
-    `header` is the value of key 00. Parts go in with `add`; `finish` compares what came with what was stated.
+    `header` is the value of key 00. What is missing shows in the number of bytes, so parts need not be of a size.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self) -> None:
         self.header = b""
         self.size = 0
-        self._next = 1
-        self._ended = False
 
     @property
     def stated(self) -> int | None:
@@ -103,25 +100,15 @@ class LongValue:
         return int.from_bytes(self.header[:4], "big") if len(self.header) >= 4 else None
 
     def add(self, key: bytes, value: bytes) -> bytes | None:
-        """The bytes of a segment; None when the key is the header's or none of ours. Raises `BrokenValue`."""
+        """The bytes of a segment; None when the key is the header's or none of ours."""
         if key == HEADER_KEY:
             self.header = value
             return None
-        number = decode_integer(key)
-        if number is None:
+        if decode_integer(key) is None:
             return None
-        if number != self._next or self._ended or len(value) > SEGMENT:
-            raise BrokenValue(f"part {self._next} of {self.name} is not where it should be")
-        self._next += 1
-        self._ended = len(value) < SEGMENT
         self.size += len(value)
         return value
 
-    def finish(self) -> None:
-        """Raises `BrokenValue` when there are more or fewer bytes than stated."""
-        if self.stated != self.size:
-            raise BrokenValue(f"{self.name} has {self.size} bytes where {self.stated} are stated")
-
 
 class BrokenValue(Exception):
-    """The parts of a long value do not fit together; who knows the record or object says so of it."""
+    """The parts of a stream do not fit together; who knows the object says so of it."""
