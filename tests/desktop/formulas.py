@@ -336,7 +336,9 @@ class Evaluator:
         return truth(value)
 
     def f_GetAsDate(self, value: Any) -> Any:
-        return value if isinstance(value, date) else "?"
+        """A text is read by the file's locale, here the American one."""
+        match = re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4})", as_text(value))
+        return date(int(match[3]), int(match[1]), int(match[2])) if match else "?"
 
     def f_IsValid(self, value: Any) -> bool:
         return value != "?"
