@@ -103,7 +103,7 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A complete file in the spool, with everything that its durable mark tells about it.
+    """A complete file in the spool (or, borrowed, where its owner keeps it), with everything that its durable mark tells about it.
 
     `wire` is what this download cost, broken tries included. `content_type` is the source's word, `name` the
     declared name or None. `sha256`/`md5` are lower-case hex over the file's bytes.
@@ -117,6 +117,7 @@ class Parcel:
     wire: Wire = Wire()
     content_type: str | None = None
     name: str | None = None
+    borrowed_at: int | None = None  #: st_mtime_ns of a file that is not ours: read in place, never moved or removed
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from unlade.importer import ContainerImport
 from unlade.ledger.models import Item, Source
 from unlade.listing import Walk
 from unlade.options import RunOptions
+from unlade.owners import normalise_ref
 from unlade.source import Source as Road
 
 
@@ -22,6 +23,7 @@ class Forecast:
     read: int = 0
     would: Counter[str] = field(default_factory=Counter)
     fields: Counter[str] = field(default_factory=Counter)
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -34,7 +36,7 @@ class Forecast:
         if self.fields:
             lines.append("  the best filled field is")
             lines += [f"  {count:>7,}  {name}" for name, count in self.fields.most_common()]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.notes])
 
 
 def look_ahead(importer: ContainerImport, road: Road, options: RunOptions) -> Forecast:
@@ -61,14 +63,18 @@ def _settled(importer: ContainerImport) -> set[str]:
     source = Source.objects.filter(name=importer.name).first()
     if source is None:
         return set()
+    # By the identity too: what another road brought is not brought again.
     rows = Item.objects.filter(source=source).exclude(state="pending").exclude(state="failed", final=False)
-    return set(rows.values_list("record_id", flat=True))
+    found: set[str] = set()
+    for record_id, identity_key in rows.values_list("record_id", "identity_key").iterator(chunk_size=2000):
+        found |= {record_id, f"identity {identity_key}"} if identity_key else {record_id}
+    return found
 
 
 def _judge(importer: ContainerImport, record: SourceRecord, settled: set[str], forecast: Forecast) -> None:
     refs = [(name, record.containers[name]) for name in importer.containers if name in record.containers]
     best = next((name for name, ref in refs if ref.status is RefStatus.FILE), None)
-    if record.record_id in settled:
+    if record.record_id in settled or f"identity {normalise_ref(importer.identity_of(record))}" in settled:
         forecast.would["settled already"] += 1
     elif not importer.wants(record):
         forecast.would["left out by the declaration"] += 1

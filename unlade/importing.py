@@ -98,6 +98,8 @@ def run_import(
         )
         if on_start is not None:
             on_start(voyage)
+        for note in line.notes:
+            reporter.note(note)
         error = _sail(voyage, line, options, rig, reporter)
         line.hang_up()
         outcome, exit_code = outcome_of(error, books)
@@ -120,7 +122,9 @@ def run_dry(importer: ContainerImport, rig: Rigging, options: RunOptions) -> For
     try:
         curfew(rig.quiet_hours(options.quiet_hours), rig.clock)()
         line.gate.check()
-        return look_ahead(importer, line.source, options)
+        forecast = look_ahead(importer, line.source, options)
+        forecast.notes = line.notes
+        return forecast
     except Transient as error:
         raise _unreadable(error, line.gate) from error
     finally:

@@ -35,6 +35,8 @@ class RunOptions:
     date_order: str = ""  #: `mdy`, `dmy` or `ymd`, for dates that read two ways
     columns: tuple[str, ...] = ()  #: names of a metadata file's columns, when it has no header
     encoding: str = ""  #: of a metadata file, when it cannot be told
+    match: str = ""  #: by what files of a folder belong to rows: `record`, `id`, `path` or `md5`; "" by all of them
+    report: str = ""  #: where to write what was matched and what was not
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "concurrency"):

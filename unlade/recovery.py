@@ -52,6 +52,8 @@ def left_by_dead_runs(books: Books, ship: Ship, now: datetime) -> list[tuple[Ite
         # A ledger that was restored does not know these yet; their records may still be listed.
         ship.set_aside(key, found)
     for item in books.left_in_hand():
-        if item.pk not in taken:
+        if item.road != books.road:
+            books.let_go(item)  # its ids mean nothing on this road; the listing knows it by its identity
+        elif item.pk not in taken:
             work.append((item, order_for(item, None, search_store=True)))
     return work

@@ -33,6 +33,7 @@ from unlade.voyage import Gatekeeper
 class Line(ABC):
     """The line to one source. Belongs to the run loop's thread; `source`, `gate` and `nap` to any."""
 
+    notes: tuple[str, ...] = ()  #: what a person should know before the run
     bridge: Bridge
     source: Source
     gate: Gatekeeper
@@ -159,6 +160,7 @@ class LocalLine(Line):
     """A folder or file on our own disk: no host, no allowance, no permits."""
 
     def __init__(self, source: Source) -> None:
+        self.notes = getattr(source, "notes", ())
         self.bridge, self.source, self.gate, self.toll = Bridge(), source, LocalGate(), LocalToll()
 
     def marker(self, importer: ContainerImport, rig: Rigging) -> Callable[[SourceRecord], str]:

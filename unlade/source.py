@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Literal, Protocol, runtime_checkable
 
-from unlade.cargo import ContainerRef, Count, FieldValue, Page, Road, SourceRecord, Wire
+from unlade.cargo import ContainerRef, Count, FieldValue, Page, Parcel, Road, SourceRecord, Wire
 
 RequestKind = Literal["login", "api", "probe", "container"]
 
@@ -107,6 +107,17 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Log out, let go of connections. May be called twice; raises nothing."""
+
+
+@runtime_checkable
+class LocalFiles(Protocol):
+    """A source whose files lie on our own disk: they are read where they are, and no copy goes through the spool."""
+
+    def borrow(self, record: SourceRecord, ref: ContainerRef) -> tuple[Parcel, str | None]:
+        """The file itself, digested, `borrowed_at` set; and what is wrong with it by the source's own word, or None.
+
+        Raises what `Source.download` raises. Nobody may move, change or remove the file.
+        """
 
 
 class MarkerWriter(Protocol):

@@ -121,6 +121,8 @@ class Spool:
 
     def discard(self, left: Parcel | Leftover) -> None:
         """Forget a parcel that is stored and recorded, or a leftover that is settled. May be called twice."""
+        if left.path.parent.parent != self.folder:
+            return  # borrowed from somebody's own folder: it is not ours to remove
         with _disk(self.folder):
             left.path.with_suffix(MARK).unlink(missing_ok=True)
             left.path.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from unlade.agenda import Order
 from unlade.cargo import Content, Facts, Outcome, Parcel, Stored
+from unlade.errors import Transient
 from unlade.importer import ContainerImport
 from unlade.keys import damaged_key, thumbnail_key
 from unlade.landing import landing_of
@@ -39,7 +40,7 @@ def stow(order: Order, haul: Haul, ship: Hold, spare: Stored | None) -> Outcome:
     landing = landing_of(ship.importer, haul.record, order.slot)
     key = landing.key(content.extension)
     facts = landing.facts(parcel, haul.record, state)
-    stored = ship.store.put(key, parcel.path, content_type=content.mime_type, facts=facts)
+    stored = _put(key, parcel, content, facts, ship)
     thumbnail = _stow_thumbnail(stored, content, facts, ship)
     if good and haul.damaged:
         spare = _stow_spare(stored, haul, landing.facts, ship)
@@ -76,4 +77,37 @@ def _stow_spare(stored: Stored, haul: Haul, facts_for: Callable[..., Facts], shi
     parcel, content = haul.damaged
     facts = facts_for(parcel, haul.record, S.QUARANTINED)
     key = damaged_key(stored.key, facts.field_number, content.extension)
-    return ship.store.put(key, parcel.path, content_type=content.mime_type, facts=facts)
+    return _put(key, parcel, content, facts, ship)
+
+
+def _put(key: str, parcel: Parcel, content: Content, facts: Facts, ship: Hold) -> Stored:
+    """Store a parcel. A borrowed file must still be the one that was digested, before and after."""
+    _unchanged(parcel, facts)
+    stored = ship.store.put(key, parcel.path, content_type=content.mime_type, facts=facts)
+    try:
+        _unchanged(parcel, facts)
+    except FileChanged:
+        if not stored.existed:
+            ship.store.delete(stored.key)
+        raise
+    return stored
+
+
+class FileChanged(Transient):
+    """A file of an export was changed while it was taken."""
+
+    reason = "changing"
+
+
+def _unchanged(parcel: Parcel, facts: Facts) -> None:
+    if parcel.borrowed_at is None:
+        return
+    try:
+        status = parcel.path.stat()
+    except OSError:
+        status = None
+    if status is None or (status.st_size, status.st_mtime_ns) != (parcel.size, parcel.borrowed_at):
+        raise FileChanged(
+            f"record {facts.record_id}: its file was changed while it was taken",
+            remedy="Let the export come to its end, then run again.",
+        )

@@ -18,7 +18,7 @@ from typing import Protocol
 from django.db import transaction
 
 from unlade.agenda import Agenda, Order, anything_to_do
-from unlade.cargo import Outcome, SourceRecord, Wire
+from unlade.cargo import Outcome, Road, SourceRecord, Wire
 from unlade.carrying import Carried, carry
 from unlade.crew import Bridge, Crew, Tolls
 from unlade.errors import (
@@ -326,8 +326,10 @@ class Voyage:
         now = self.clock()
         if carried.stop is not None:
             self._halt_for(item, carried)
-        if carried.gone:
+        if carried.gone and self.books.road == Road.API:
             self.books.gone(item, now)
+        elif carried.gone:
+            self.books.let_go(item)  # this folder does not have it, which says nothing of FileMaker
         elif carried.outcome is None:
             self.books.let_go(item, seen_at=now if order.confirm_gone and carried.stop is None else None)
         else:

@@ -27,7 +27,7 @@ from unlade.errors import (
 from unlade.importer import ContainerImport
 from unlade.media import Kind, not_a_file, sniff
 from unlade.ship import DownloadBooking, Ship
-from unlade.source import Booking, Download
+from unlade.source import Booking, Download, LocalFiles
 from unlade.spool import SpoolFull, SpoolWriter
 
 #: What the result of an attempt is called when its field holds nothing to fetch.
@@ -104,7 +104,7 @@ class Fetcher:
 
     def keep(self) -> None:
         """Nothing is decided: what was paid for waits in the spool for the next try, of this run or another."""
-        self.ship.set_aside(self.key, self.parcels)
+        self.ship.set_aside(self.key, [parcel for parcel in self.parcels if parcel.borrowed_at is None])
 
     def throw_away(self) -> None:
         """Nobody will ask for these files again."""
@@ -164,6 +164,10 @@ class Fetcher:
         Returns the parcel and, when both answers were no whole file, what is wrong with it.
         """
         assert ref is not None
+        if isinstance(self.ship.source, LocalFiles):
+            self.started = True
+            parcel, wrong = self.ship.source.borrow(haul.record, ref)
+            return parcel, wrong or _wrong(parcel, "")
         try:
             parcel, wrong = self._download(haul.record, ref)
             if wrong is None:

@@ -196,6 +196,8 @@ class Books:
                     item.gone_at = None
                 if self.road == Road.API or item.road == self.road:
                     item.position = position
+                # The record that two pages share is not looked at twice.
+                met = item.pk is not None and item.seen_at >= self.run.started_at
                 item.seen_at = now
                 edited = changed if changed and item.pk is not None and self._edited(item, record, holders) else None
                 if edited is not None and item.state in STORED:
@@ -205,7 +207,7 @@ class Books:
                         edits.append((item, record))
                 elif self._needs_carrying(item, record):
                     listed.append(Listed(item, record))
-                elif item.pk is not None:
+                elif item.pk is not None and not met:
                     self.skipped += 1
         Item.objects.bulk_create(fresh)
         Item.objects.bulk_update(known, _LISTED_FIELDS, batch_size=200)

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from unlade.cargo import Facts
+from unlade.cargo import Facts, Road
 from unlade.importer import ContainerImport
 from unlade.ledger.models import Item, Source
 from unlade.owners import normalise_ref
@@ -58,6 +58,8 @@ def _enter(source: Source, facts: Facts, key: str, now: datetime) -> int:
         record_id=facts.record_id,
         slot=facts.slot,
         defaults={
+            # An id that was made up from the identity says that it came from an export (CONTRACT B5).
+            "road": Road.FOLDER if "=" in facts.record_id else Road.API,
             "mod_id": facts.mod_id,
             "identity": facts.identity[:255],
             "identity_key": normalise_ref(facts.identity)[:255],
