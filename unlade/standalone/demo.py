@@ -161,8 +161,10 @@ def _account(console: Console, host: dict[str, Any]) -> bool:
     counts = state_counts(source)
     adds_up = sum(counts.values()) == source.found and not counts["pending"]
     mark = {True: "[green]✓[/]", False: "[red]✗[/]"}
-    console.print(f"     {mark[adds_up]} {source.found} records in FileMaker, {sum(counts.values())} accounted for here")
-    console.print(f"     {mark[not twice]} the host's own log: {'no file' if not twice else twice} fetched twice")
+    console.print(
+        f"     {mark[adds_up]} {source.found} records in FileMaker, {sum(counts.values())} accounted for here"
+    )
+    console.print(f"     {mark[not twice]} the host's own log: {twice or 'no file'} fetched twice")
     console.print(f"     {mark[stats['writes'] == 0]} nothing was written to FileMaker")
     return adds_up and not twice and stats["writes"] == 0
 
