@@ -8,6 +8,8 @@ import pytest
 
 from tests.voyage.harness import FULL, Port, PortMaker, cargo, photo, record
 
+pytestmark = pytest.mark.slow
+
 
 def _sent(port: Port) -> int:
     return sum(port.sim.stats()["bytes"].values())

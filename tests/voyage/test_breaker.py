@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import pytest
+
 from tests.voyage.harness import FULL, LESSER, HandClock, PortMaker, cargo, photo, record
 from unlade.ledger.models import Item
+
+pytestmark = pytest.mark.slow
+
 
 STORM = {"status": 502, "body": "html"}
 

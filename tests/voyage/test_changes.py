@@ -8,6 +8,8 @@ import pytest
 
 from tests.voyage.harness import Port, PortMaker, cargo
 
+pytestmark = pytest.mark.slow
+
 
 def _rows(port: Port) -> set[str]:
     return {row.record_id for row in port.sim.host.tables.named("Images").rows}

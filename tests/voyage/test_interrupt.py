@@ -77,7 +77,7 @@ def test_a_second_signal_stops_at_once(make_port: PortMaker) -> None:
 
 
 def test_the_second_of_two_runs_ends_and_says_who_is_at_work(any_port: PortMaker) -> None:
-    with any_port(cargo(100), latency=0.1) as port:
+    with any_port(cargo(60), latency=0.06) as port:
         first = port.start("--concurrency", "2")
         _until(port, 4)
         asked = port.sim.stats()["logins"]
@@ -92,4 +92,4 @@ def test_the_second_of_two_runs_ends_and_says_who_is_at_work(any_port: PortMaker
         assert code == 0, err
         assert said["run"] == 2
         port.until_done()
-        assert port.check(books="enough")["imported"] == 100
+        assert port.check(books="enough")["imported"] == 60

@@ -6,9 +6,12 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from django.db import connection
 
 from tests.voyage.harness import FULL, LESSER, Port, PortMaker, cargo, jpeg, name_of, photo, raw, record
+
+pytestmark = pytest.mark.slow
 
 
 def _file(port: Port) -> Path:
@@ -95,3 +98,32 @@ def test_a_spool_from_after_the_restored_ledger_is_never_taken_for_another_recor
         table.rows.reverse()  # another order: the items get other numbers
         port.until_done()
         port.check(books="")
+
+
+def test_a_store_that_fails_in_mid_run_stops_the_fetching_and_what_was_paid_for_waits(make_port: PortMaker) -> None:
+    from clinic.images.imports import ImageImport
+
+    with make_port(cargo(60)) as port:
+        folder, away = port.folder / "store", port.folder / "unplugged"
+        after_commit, seen = ImageImport.after_commit, []
+
+        def unplug(self: ImageImport, item: object, row: object) -> None:
+            seen.append(item)
+            if len(seen) == 10:
+                folder.rename(away)
+
+        try:
+            ImageImport.after_commit = unplug  # type: ignore[method-assign]
+            ended = port.run()
+        finally:
+            ImageImport.after_commit = after_commit  # type: ignore[method-assign]
+        assert (ended["outcome"], ended["exit"]) == ("failed", 1)
+        fetched = sum(port.downloads().values())
+        assert fetched < 60
+        if folder.exists():
+            shutil.rmtree(folder)
+        away.rename(folder)
+        assert len(port.marked_complete()) + len(port.stored()) == fetched
+        port.until_done()
+        assert port.check()["imported"] == 60
+        assert not port.twice()

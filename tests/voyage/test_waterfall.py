@@ -124,6 +124,7 @@ def test_a_session_that_dies_in_mid_run_costs_one_login_and_no_item(any_port: Po
         port.check(books="enough")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streaming", ["open", "protected", "bearer", "first-hit"])
 @pytest.mark.parametrize("switch", [{}, {"chunked": True}, {"link_relative": True}, {"cookie_uses": "once"}], ids=str)
 def test_every_way_in_which_a_host_hands_out_containers(
