@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "unlade.ledger",
     "clinic.patients",
     "clinic.images",
+    "clinic.documents",
 ]
 
 MIDDLEWARE = [
