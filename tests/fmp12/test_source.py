@@ -14,7 +14,7 @@ from tests.fmp12 import writer
 from tests.fmp12.writer import FieldSpec, FileSpec, ObjectSpec, RecordSpec, Ref, Styled, TableSpec
 from unlade.cargo import RefStatus, Road
 from unlade.errors import FieldMissing, LayoutMissing, RecordGone, ReferenceOnly, UsageError
-from unlade.fmp12 import DamagedObject, FileSource, choose_table, open_file
+from unlade.fmp12 import DamagedObject, FileSource, State, choose_table, open_file
 from unlade.source import Source
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -104,6 +104,10 @@ def test_downloads(source: FileSource) -> None:
         pass
     with source.download(second, second.containers["photo(2)"]) as download, pytest.raises(DamagedObject):
         list(download.chunks())
+    keeping = FileSource(source.database, source.table, containers=["photo(2)"], keep_damaged=True)
+    with keeping.download(second, second.containers["photo(2)"]) as download:
+        assert b"".join(download.chunks()) == b"x" * 5000
+        assert download.state is State.MISMATCH
     with pytest.raises(RecordGone), source.download(first, first.containers["photo(2)"]):
         pass
 

@@ -16,7 +16,7 @@ from threading import Lock
 from unlade.cargo import ContainerRef, Count, FieldValue, Page, RefStatus, Road, SourceRecord, Wire
 from unlade.errors import FieldMissing, LayoutMissing, RecordGone, UsageError
 from unlade.fmp12.catalogue import FieldKind, FieldType, Table
-from unlade.fmp12.content import ContainerStream
+from unlade.fmp12.content import ContainerStream, State
 from unlade.fmp12.database import DatabaseFile
 from unlade.fmp12.records import Container, Record
 from unlade.fmp12.values import Value
@@ -72,7 +72,8 @@ class FileSource:
     """Records and containers of one table (`unlade.source.Source`). It cannot write, and nothing costs anything.
 
     `containers` empty means all container fields that are no globals. `fields` are the other declared names, which
-    are checked at once. Raises `FieldMissing`. The database is closed with the source.
+    are checked at once. With `keep_damaged` a download whose bytes do not prove true ends where they end, with the
+    state `mismatch`, instead of raising. Raises `FieldMissing`. The database is closed with the source.
     """
 
     road = Road.FILE
@@ -84,9 +85,10 @@ class FileSource:
         *,
         containers: Sequence[str] = (),
         fields: Sequence[str] = (),
+        keep_damaged: bool = False,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.database, self.table, self._clock = database, table, clock
+        self.database, self.table, self._clock, self._keep_damaged = database, table, clock, keep_damaged
         self._declared = tuple(containers) or tuple(field.name for field in table.containers if not field.is_global)
         self._found: int | None = None
         self._check([*self._declared, *fields])
@@ -133,7 +135,7 @@ class FileSource:
         container = found.containers.get(self._known(ref.field)) if found else None
         if container is None:
             raise RecordGone(f"{self.table.name}, record {record.record_id}: {ref.field} is empty or gone.")
-        with self.database.open(container) as stream:
+        with self.database.open(container, keep_damaged=self._keep_damaged) as stream:
             yield FileDownload(stream)
 
     def close(self) -> None:
@@ -242,6 +244,11 @@ class FileDownload:
     def name(self) -> str | None:
         """The name the file had."""
         return self._stream.file_name
+
+    @property
+    def state(self) -> State | None:
+        """What was proven; None before the end."""
+        return self._stream.state
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes, the last only when all are proven. Raises `DamagedObject`."""
