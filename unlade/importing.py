@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import FrameType
+from typing import Protocol
 
 from django.db import InterfaceError, OperationalError, transaction
 
@@ -211,8 +212,14 @@ def prepare(importer: ContainerImport, books: Books, store: Store, rig: Rigging)
     store.put_run_mark(importer.name, books.run.number)
 
 
+class Interruptible(Protocol):
+    """What can be asked to end soon, from a signal handler."""
+
+    def interrupt(self) -> None: ...
+
+
 @contextmanager
-def interruptible(voyage: Voyage, last_words: Callable[[], None]) -> Iterator[None]:
+def interruptible(voyage: Interruptible, last_words: Callable[[], None]) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM ends the run in order, a second one at once (exit 130); both lose nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -50,6 +50,23 @@ def batch_for(
     raise OperationalError(f"the batch of {day or 'an unknown day'} comes and goes: too many writers at once")
 
 
+def batches_for(wanted: Iterable[tuple[Patient | None, str, date | None, str]]) -> dict[tuple[Any, ...], ImageBatch]:
+    """The batches of many (owner, owner reference, day, source) at once, made where need be; by those four.
+
+    Those with an owner cost a few queries for all.
+    """
+    wanted = set(wanted)
+    owners = {owner.pk: owner for owner, *_ in wanted if owner is not None}
+    places = {(owner.pk, day, source) for owner, _, day, source in wanted if owner is not None}
+    existing = _existing(places) if places else {}
+    existing |= _create(places - existing.keys(), owners)
+    found: dict[tuple[Any, ...], ImageBatch] = {}
+    for owner, ref, day, source in wanted:
+        batch = existing[owner.pk, day, source] if owner is not None else batch_for(None, ref, day, source)
+        found[owner, ref, day, source] = batch
+    return found
+
+
 def _lock_both(target: int, leaving: int | None, lookup: dict[str, Any]) -> bool:
     """Lock two batches in the order of their keys, so that two images that change places do not wait for each other.
 

@@ -180,6 +180,11 @@ class Catalogue:
         )
         return FileRef(rows[0][0], RefStatus(rows[0][1]), *rows[0][2:]) if rows else None
 
+    def size_of(self, path: str) -> int:
+        """Bytes of a file that was entered; 0 for one that was not."""
+        rows = self._all("SELECT size FROM files WHERE path = ?", path)
+        return int(rows[0][0]) if rows else 0
+
     def found(self) -> dict[str, int]:
         """Findings by kind."""
         return dict(self._all("SELECT what, count(*) FROM findings GROUP BY what ORDER BY what"))

@@ -22,6 +22,7 @@ from unlade.desktop.read import (
     WITH_FILE,
     FolderIndex,
     Form,
+    Found,
     Kind,
     ManifestIndex,
     ManifestItem,
@@ -64,6 +65,12 @@ class Declares(Protocol):
     def digest_field(self) -> str: ...
 
 
+class Finds(Protocol):
+    """Finds files by path (`FolderIndex` does)."""
+
+    def find(self, path: str) -> Found | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Fields:
     """The declared fields by role, "" for none."""
@@ -87,23 +94,15 @@ class Fields:
 
 def take_files(catalogue: Catalogue, files: FolderIndex, leave_out: Collection[str] = ()) -> None:
     """Enter the folder's cargo, and findings about what else lies there."""
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for found in files.all_files():
         if found.path in leave_out:
             continue
-        name = read_name(found.path)
-        stem = name.identity if name.form is not Form.EXPORT else ""
-        rid = name.record_id.lstrip("0") or name.record_id
-        rows.append(
-            (
-                *(found.path, found.size, found.modified_ns, key_of(stem), rid, name.field_number),
-                *(name.owner, key_of(name.owner), name.day_text.replace("_", "/"), name.form.value),
-            )
-        )
+        rows.append(file_row(found.path, found.size, found.modified_ns))
         if len(rows) >= 1000:
-            _enter(catalogue, rows)
+            enter_files(catalogue, rows)
             rows = []
-    _enter(catalogue, rows)
+    enter_files(catalogue, rows)
     for kind, what, detail in (
         (Kind.LINK, "link", "links are not followed"),
         (Kind.SECURE, "secure_storage", "FileMaker keeps these files encrypted"),
@@ -119,7 +118,19 @@ def take_files(catalogue: Catalogue, files: FolderIndex, leave_out: Collection[s
         catalogue.find(Finding("zero_bytes", path=path, detail=f"{size} bytes"))
 
 
-def _enter(catalogue: Catalogue, rows: list[tuple[Any, ...]]) -> None:
+def file_row(path: str, size: int, modified_ns: int) -> tuple[Any, ...]:
+    """A file with everything that its path tells, for `enter_files`."""
+    name = read_name(path)
+    stem = name.identity if name.form is not Form.EXPORT else ""
+    rid = name.record_id.lstrip("0") or name.record_id
+    return (
+        *(path, size, modified_ns, key_of(stem), rid, name.field_number),
+        *(name.owner, key_of(name.owner), name.day_text.replace("_", "/"), name.form.value),
+    )
+
+
+def enter_files(catalogue: Catalogue, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Enter files, as `file_row` gives them."""
     catalogue.db.executemany(
         "INSERT INTO files (path, size, modified, stem, rid, number, owner, owner_key, day, form) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -181,7 +192,9 @@ def file_id(path: str) -> str:
 # Rows and files.
 
 
-def join_metadata(catalogue: Catalogue, fields: Fields, metadata: MetadataFile, root: Path, match: Match = "") -> None:
+def join_metadata(
+    catalogue: Catalogue, fields: Fields, metadata: MetadataFile, root: Path | None, match: Match = ""
+) -> None:
     """Enter the rows of a metadata file and give each its file. Raises `UsageError`, `SourceError`."""
     columns = match_columns(metadata.columns, fields.wanted)
     if fields.identity not in columns:
@@ -321,7 +334,7 @@ def _about(catalogue: Catalogue, what: str, place: int, field: str, path: str, d
     catalogue.find(Finding(what, record_id, identity, field, path, detail))
 
 
-def _pair_by_md5(catalogue: Catalogue, fields: Fields, root: Path) -> None:
+def _pair_by_md5(catalogue: Catalogue, fields: Fields, root: Path | None) -> None:
     """Files that no name gave away, by their bytes. Equal files are as good as each other."""
     db = catalogue.db
     wanted = "SELECT place, md5 FROM rows WHERE md5 != '' AND place NOT IN (SELECT place FROM refs)"
@@ -333,8 +346,10 @@ def _pair_by_md5(catalogue: Catalogue, fields: Fields, root: Path) -> None:
             _ref(catalogue, place, fields.containers[0], found, "md5")
 
 
-def hash_unused(catalogue: Catalogue, root: Path) -> None:
-    """Read every file that nobody has claimed, for its MD5."""
+def hash_unused(catalogue: Catalogue, root: Path | None) -> None:
+    """Read every file that nobody has claimed, for its MD5. Without a `root` only those count that are known."""
+    if root is None:
+        return
     for (path,) in catalogue.db.execute("SELECT path FROM files WHERE used = 0 AND md5 = ''").fetchall():
         with (root / path).open("rb") as file:
             digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
@@ -398,7 +413,7 @@ def _unused(catalogue: Catalogue, why: str) -> None:
 
 
 def join_manifest(
-    catalogue: Catalogue, fields: Fields, manifest: ManifestIndex, files: FolderIndex, root: Path, *, storage: bool
+    catalogue: Catalogue, fields: Fields, manifest: ManifestIndex, files: Finds, root: Path | None, *, storage: bool
 ) -> None:
     """Enter a manifest's records and give each value its file.
 
@@ -454,7 +469,7 @@ def join_manifest(
 
 
 def _value(
-    catalogue: Catalogue, place: int, field: str, item: ManifestItem | None, files: FolderIndex, *, storage: bool
+    catalogue: Catalogue, place: int, field: str, item: ManifestItem | None, files: Finds, *, storage: bool
 ) -> Iterator[tuple[int, ManifestItem, str]]:
     """Enter one value; gives back what only its bytes can tell."""
     if item is None:
@@ -514,7 +529,7 @@ def _like(text: str) -> str:
     return text.replace("~", "~~").replace("%", "~%").replace("_", "~_")
 
 
-def _by_bytes(catalogue: Catalogue, late: list[tuple[int, ManifestItem, str]], root: Path) -> None:
+def _by_bytes(catalogue: Catalogue, late: list[tuple[int, ManifestItem, str]], root: Path | None) -> None:
     if any(item.md5 for _, item, _ in late):
         hash_unused(catalogue, root)
     for place, item, field in late:

@@ -250,7 +250,7 @@ def open_folder(path: Path, importer: Declares, options: RunOptions) -> FolderSo
 def _fill(catalogue: Catalogue, fields: Fields, files: FolderIndex, kind: FolderKind, options: RunOptions) -> list[str]:
     root = files.root
     given = Path(options.metadata) if options.metadata else None
-    manifest = given if given is not None and _holds_manifest(given) else None
+    manifest = given if given is not None and holds_manifest(given) else None
     if kind is FolderKind.EXPORT and given is None:
         manifest = root
     if manifest is not None:
@@ -258,7 +258,7 @@ def _fill(catalogue: Catalogue, fields: Fields, files: FolderIndex, kind: Folder
         with ManifestIndex.build(manifest if manifest.is_dir() else manifest.parent) as index:
             join_manifest(catalogue, fields, index, files, root, storage=kind is FolderKind.STORAGE)
         return []
-    metadata = _open(given, fields, options) if given else _metadata_within(files, fields, options)
+    metadata = open_given(given, fields, options) if given else metadata_within(files.root, fields, options)
     if metadata is not None:
         inside_root = metadata.path.resolve().is_relative_to(root.resolve())
         mine = {metadata.path.resolve().relative_to(root.resolve()).as_posix()} if inside_root else set()
@@ -275,13 +275,15 @@ def _fill(catalogue: Catalogue, fields: Fields, files: FolderIndex, kind: Folder
     return []
 
 
-def _holds_manifest(path: Path) -> bool:
+def holds_manifest(path: Path) -> bool:
+    """Whether a folder holds our manifest, or a file is one of its parts."""
     if path.is_dir():
         return any(PART_NAME.fullmatch(entry.name) for entry in path.iterdir())
     return PART_NAME.fullmatch(path.name) is not None
 
 
-def _open(path: Path, fields: Fields, options: RunOptions) -> MetadataFile:
+def open_given(path: Path, fields: Fields, options: RunOptions) -> MetadataFile:
+    """Open a metadata file with all that the options say of it. Raises `UsageError`, `SourceError`."""
     return open_metadata(
         path,
         columns=options.columns or None,
@@ -291,20 +293,20 @@ def _open(path: Path, fields: Fields, options: RunOptions) -> MetadataFile:
     )
 
 
-def _metadata_within(files: FolderIndex, fields: Fields, options: RunOptions) -> MetadataFile | None:
+def metadata_within(root: Path, fields: Fields, options: RunOptions) -> MetadataFile | None:
     """The one metadata file that lies beside the files; None without one. Raises `UsageError` for several."""
     found = []
-    for entry in sorted(files.root.iterdir()):
+    for entry in sorted(root.iterdir()):
         if entry.suffix.lower() in _METADATA and entry.is_file():
             try:
-                opened = _open(entry, fields, options)
+                opened = open_given(entry, fields, options)
             except (SourceError, UsageError):
                 continue
             if fields.identity in match_columns(opened.columns, [fields.identity]):
                 found.append(opened)
     if len(found) > 1:
         names = ", ".join(opened.path.name for opened in found)
-        raise UsageError(f"{files.root} holds several files with records: {names}", remedy="Name one with --metadata.")
+        raise UsageError(f"{root} holds several files with records: {names}", remedy="Name one with --metadata.")
     return found[0] if found else None
 
 

@@ -82,6 +82,10 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def _copy(self, key: str, to: str, size: int, content_type: str, facts: Facts) -> bool:
+        """Copy an object to a key that is free, with its facts; confirmed on return. False when it was taken since."""
+
+    @abstractmethod
     def _write_sidecar(self, key: str, facts: Facts, content_type: str, size: int) -> None:
         """Write the journal's sidecar for an object that is there and carries no facts."""
 
@@ -129,6 +133,39 @@ class Store(ABC):
             return Stored(key, len(data), sha256, existed=True)
         self._write(key, data, content_type, facts, overwrite=True)
         return Stored(key, len(data), sha256)
+
+    def adopt(self, key: str, *, content_type: str, facts: Facts) -> None:
+        """Let an object that somebody else put there say whose it is, in a sidecar; the object is not touched.
+
+        Raises `KeyCollision` when it says already that it is another item's.
+        """
+        info = self.head(key)
+        if info is None:
+            raise StoreError(f"{key} is not in the store {self.url}.")
+        if info.facts is None:
+            self._write_sidecar(key, facts, info.content_type or content_type, info.size)
+        elif not same_item(info.facts, facts):
+            raise KeyCollision(f"{key} belongs to record {info.facts.record_id} of {info.facts.source}.")
+
+    def copy(self, key: str, to: str, *, content_type: str, facts: Facts) -> Stored:
+        """Bring an object to another key within the store, as `put` would; the old one stays.
+
+        On return the new one is confirmed. Raises `KeyCollision`, `StoreError`.
+        """
+        source = self.head(key)
+        if source is None:
+            raise StoreError(f"{key} is not in the store {self.url}.")
+        if key == to:
+            return Stored(key, source.size, facts.sha256, existed=True)
+        for candidate in _candidates(to, facts):
+            info = self.head(candidate)
+            if info is None:
+                if self._copy(key, candidate, source.size, content_type, facts):
+                    return Stored(candidate, source.size, facts.sha256)
+                info = self.head(candidate)
+            if info is not None and self._holds(info, facts, content_type, source.size):
+                return Stored(candidate, source.size, facts.sha256, existed=True)
+        raise StoreError(f"All names for {to} are taken by other versions of the file of record {facts.record_id}.")
 
     def read(self, key: str, into: Path) -> int:
         """Copy the object into the new private file `into`, flushed; its size. Raises `FileExistsError`."""

@@ -139,6 +139,9 @@ class LocalStore(Store):
                 raise
             return self._place(key, body, len(data), content_type, facts, overwrite=overwrite)
 
+    def _copy(self, key: str, to: str, size: int, content_type: str, facts: Facts) -> bool:
+        return self._create(to, self._path(key), size, content_type, facts)
+
     def _write_sidecar(self, key: str, facts: Facts, content_type: str, size: int) -> None:
         with self._disk("write", key):
             inode = self._path(key).stat().st_ino

@@ -159,6 +159,16 @@ class RemoteStore(Store):
             self._keep_sidecar(key, facts, content_type, len(data))
         return True
 
+    def _copy(self, key: str, to: str, size: int, content_type: str, facts: Facts) -> bool:
+        with self._translated("write", to):
+            obstore.copy(self._store, key, to, overwrite=True)
+        info = self.head(to)
+        if info is None or info.size != size:
+            raise StoreError(f"{to} was copied within {self.url}, and the store shows another size or nothing.")
+        if info.facts is None:  # a copy has what its original said of itself, which may be nothing
+            self._write_sidecar(to, facts, content_type, size)
+        return True
+
     def _write_sidecar(self, key: str, facts: Facts, content_type: str, size: int) -> None:
         with self._translated("write", key):
             body = to_sidecar(Sidecar(key, size, content_type, facts))

@@ -1,0 +1,110 @@
+"""Files that lie in a store already, joined to what an export says of them: only names and sizes are looked at."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import cast
+
+from unlade.desktop.catalogue import Catalogue, Finding
+from unlade.desktop.joining import (
+    Declares,
+    Fields,
+    Match,
+    enter_files,
+    file_row,
+    join_manifest,
+    join_metadata,
+    join_tree,
+)
+from unlade.desktop.read import Found, Kind, ManifestIndex, Order
+from unlade.desktop.read.tree import file_kind
+from unlade.desktop.source import holds_manifest, metadata_within, open_given
+from unlade.errors import UsageError
+from unlade.options import RunOptions
+
+_BATCH = 5000
+
+
+class ListedFiles:
+    """Finds listed files by their path; a Mac's disk, and what was copied from it, spells accents in another form."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    def find(self, path: str) -> Found | None:
+        """The file of that path, in either Unicode form."""
+        for form in dict.fromkeys([path, unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path)]):
+            row = self._catalogue.db.execute(
+                "SELECT path, size, modified FROM files WHERE path = ?", (form,)
+            ).fetchone()
+            if row:
+                return Found(row[0], Kind.CARGO, row[1], row[2])
+        return None
+
+
+def join_listing(
+    importer: Declares, listing: Iterable[tuple[str, int, str]], options: RunOptions
+) -> tuple[Catalogue, list[str]]:
+    """A catalogue of what is listed as (path below the prefix, size, MD5 or ""), joined by what the options name:
+
+    a manifest's folder or a folder with a metadata file (`from_path`), a metadata file (`metadata`), or the tree alone.
+    Raises `UsageError`, `SourceError`.
+    """
+    fields = Fields.of(importer)
+    order = cast("Order | None", options.date_order if options.date_order in ("mdy", "dmy") else None)
+    catalogue = Catalogue(fields.date)
+    try:
+        _take(catalogue, listing)
+        notes = _join(catalogue, fields, options)
+        catalogue.settle_dates(order)
+    except BaseException:
+        catalogue.close()
+        raise
+    return catalogue, notes
+
+
+def _take(catalogue: Catalogue, listing: Iterable[tuple[str, int, str]]) -> None:
+    rows, digests = [], []
+    for path, size, md5 in listing:
+        if file_kind(path.rpartition("/")[2]) is not Kind.CARGO:
+            continue
+        rows.append(file_row(path, size, 0))
+        if md5:
+            digests.append((md5, path))
+        if len(rows) >= _BATCH:
+            enter_files(catalogue, rows)
+            rows = []
+    enter_files(catalogue, rows)
+    catalogue.db.executemany("UPDATE files SET md5 = ? WHERE path = ?", digests)
+    twins = "SELECT upper(path) FROM files GROUP BY upper(path) HAVING count(*) > 1"
+    for (path,) in catalogue.db.execute(f"SELECT path FROM files WHERE upper(path) IN ({twins})").fetchall():
+        catalogue.find(Finding("twins", path=path, detail="differs only by case from another one"))
+    for (path,) in catalogue.db.execute("SELECT path FROM files WHERE size = 0").fetchall():
+        catalogue.find(Finding("zero_bytes", path=path, detail="0 bytes"))
+
+
+def _join(catalogue: Catalogue, fields: Fields, options: RunOptions) -> list[str]:
+    given = Path(options.metadata or options.from_path) if options.metadata or options.from_path else None
+    if given is None:
+        if options.match not in ("", "id"):
+            raise UsageError(f"--match {options.match} needs --metadata or --from: names alone tell only identities")
+        join_tree(catalogue, fields)
+        return []
+    if not given.exists():
+        raise UsageError(f"{given} does not exist")
+    if holds_manifest(given):
+        folder = given if given.is_dir() else given.parent
+        with ManifestIndex.build(folder) as index:
+            join_manifest(
+                catalogue, fields, index, ListedFiles(catalogue), None, storage=options.match == "md5"
+            )  # fmt: skip
+        return []
+    metadata = metadata_within(given, fields, options) if given.is_dir() else open_given(given, fields, options)
+    if metadata is None:
+        raise UsageError(
+            f"{given} holds neither a manifest nor a file with records", remedy="Name the file with --metadata."
+        )
+    join_metadata(catalogue, fields, metadata, None, cast(Match, options.match))
+    return [f"{metadata.path.name}: {note}." for note in metadata.notes]
