@@ -37,14 +37,25 @@ class DocumentImport(ContainerImport):
     def record(self, item: Consignment, content: Content) -> Document:
         """Write the document. The same identity again updates its row; tags and a name given here stay."""
         document = Document.objects.select_for_update().filter(filemaker_id=item.identity).first()
-        if document is None:
-            document = Document(filemaker_id=item.identity, uploaded_by=storable(item.uploaded_by)[:150])
+        document = self._filled(document or _new(item), item, content)
+        document.save()
+        return document
+
+    def record_many(self, items: Sequence[tuple[Consignment, Content]]) -> Sequence[Document]:
+        """Write thousands of documents with a few queries; those that have a row already go one by one."""
+        identities = [item.identity for item, _ in items]
+        there = set(Document.objects.filter(filemaker_id__in=identities).values_list("filemaker_id", flat=True))
+        fresh = [self._filled(_new(item), item, content) for item, content in items if item.identity not in there]
+        rows = {document.filemaker_id: document for document in Document.objects.bulk_create(fresh)}
+        rows |= {item.identity: self.record(item, content) for item, content in items if item.identity in there}
+        return [rows[identity] for identity in identities]
+
+    def _filled(self, document: Document, item: Consignment, content: Content) -> Document:
         columns = self._columns(item, content)
         if document.name in ("", document.original_name, UNNAMED):
             document.name = columns["original_name"] or UNNAMED
         for name, value in columns.items():
             setattr(document, name, value)
-        document.save()
         return document
 
     def _columns(self, item: Consignment, content: Content) -> dict[str, Any]:
@@ -101,3 +112,7 @@ class DocumentImport(ContainerImport):
     def row_metadata(self, pk: str) -> Mapping[str, Any]:
         """FileMaker's fields as they were read."""
         return Document.objects.filter(pk=pk).values_list("filemaker_metadata", flat=True).first() or {}
+
+
+def _new(item: Consignment) -> Document:
+    return Document(filemaker_id=item.identity, uploaded_by=storable(item.uploaded_by)[:150])

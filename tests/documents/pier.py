@@ -14,6 +14,7 @@ from django.core.management import call_command
 
 from fmsim import DataSet, Simulator
 from tests.voyage.harness import SharedDecoders
+from unlade.commands import UnladeCommand
 from unlade.importer import get_import
 from unlade.importing import run_import
 from unlade.ledger.management.commands.import_filemaker_all import Command as ImportAll
@@ -65,29 +66,23 @@ class Pier:
 
     def all(self, *arguments: str) -> tuple[int, dict[str, Any]]:
         """`import_filemaker_all --json`: its exit code and its object."""
-        code, lines = self._call("--json", *arguments)
+        return self.command(ImportAll, *arguments)
+
+    def command(self, cls: type[UnladeCommand], *arguments: str) -> tuple[int, dict[str, Any]]:
+        """Any command with `--json`: its exit code and its object."""
+        code, lines = self._call(cls, "--json", *arguments)
         assert len(lines) == 1, "prose does not stand beside the object"
         return code, json.loads(lines[0])
 
     def said(self, *arguments: str) -> str:
         """What `import_filemaker_all` tells a person."""
-        return "\n".join(self._call(*arguments)[1])
+        return "\n".join(self._call(ImportAll, *arguments)[1])
 
-    def _call(self, *arguments: str) -> tuple[int, list[str]]:
-        pier = self
-
-        class Here(ImportAll):
-            @property
-            def settings(self) -> Settings:
-                return pier.rigging().settings
-
-            @property
-            def rigging(self) -> Rigging:
-                return pier.rigging()
-
+    def _call(self, cls: type[UnladeCommand], *arguments: str) -> tuple[int, list[str]]:
+        here = type("Here", (cls,), {"settings": self.rigging().settings, "rigging": self.rigging()})
         out, code = StringIO(), 0
         try:
-            call_command(Here(), *arguments, stdout=out, stderr=StringIO())
+            call_command(here(), *arguments, stdout=out, stderr=StringIO())
         except SystemExit as leaving:
             code = int(leaving.code or 0)
         return code, out.getvalue().splitlines()

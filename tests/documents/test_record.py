@@ -99,6 +99,28 @@ def test_documents_of_any_category_and_of_none_have_keys_of_their_own() -> None:
     assert [each and each["category"] for each in told] == [each or None for each in categories[:7]]
 
 
+def test_many_at_once_are_what_they_are_one_by_one(patient: Patient) -> None:
+    record(2, owner=patient)
+    Document.objects.update(name="Mine")
+    importer = DocumentImport()
+
+    def cost(numbers: range) -> int:
+        items = [(consignment(number, owner=patient), content(str(number))) for number in numbers]
+        with transaction.atomic(), CaptureQueriesContext(connection) as queries:
+            rows = importer.record_many(items)
+        assert [row.filemaker_id for row in rows] == [f"D-{number}" for number in numbers]
+        assert all(row.pk for row in rows)
+        return len(queries)
+
+    assert cost(range(1, 4)) == 4
+    assert cost(range(10, 30)) == 2
+    one, many = (Document.objects.filter(filemaker_id=each).values().get() for each in ("D-2", "D-3"))
+    assert (one["name"], many["name"]) == ("Mine", "Report 3.pdf")
+    record(4, pages=None, owner=patient)
+    alike = ("owner", "owner_ref", "category", "description", "document_date", "filemaker_metadata", "uploaded_by")
+    assert len(set(map(str, Document.objects.filter(filemaker_id__in=["D-3", "D-4"]).values_list(*alike)))) == 1
+
+
 def test_a_record_costs_a_fixed_number_of_queries(patient: Patient) -> None:
     def cost(number: int) -> int:
         with transaction.atomic(), CaptureQueriesContext(connection) as queries:
