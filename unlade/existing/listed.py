@@ -126,7 +126,7 @@ def _record_all(
         landed: Sequence[tuple[Any, Any]] = ()
         with transaction.atomic():
             entries = []
-            for listed in books.take_page(records, None, now):
+            for listed in books.take_page(records, None, now, later=True):
                 outcome = _outcome(importer, catalogue, listed.item, listed.record, prefix)
                 entries.append((listed.item, listed.record, outcome))
             if entries:

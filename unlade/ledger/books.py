@@ -169,12 +169,19 @@ class Books:
         return set(rows.values_list("record_id", flat=True))
 
     def take_page(
-        self, records: Sequence[SourceRecord], offset: int | None, now: datetime, changed: Changed | None = None
+        self,
+        records: Sequence[SourceRecord],
+        offset: int | None,
+        now: datetime,
+        changed: Changed | None = None,
+        *,
+        later: bool = False,
     ) -> list[Listed]:
         """Enter a page of records and return those that need carrying. One fixed number of queries a page.
 
         `offset` is the place of the first one, None when places mean nothing. Settled items only get their place,
         unless edits are looked for: a moved modification id refreshes the row, and may want the file anew.
+        `later`: new items that need carrying are not written yet, `settle_many` does it in the same transaction.
         """
         old = self._items_of(records)
         keys = {normalise_ref(self.importer.identity_of(record)) for record in records} - {""}
@@ -209,7 +216,7 @@ class Books:
                     listed.append(Listed(item, record))
                 elif item.pk is not None and not met:
                     self.skipped += 1
-        Item.objects.bulk_create(fresh)
+        Item.objects.bulk_create(item for item in fresh if not later or item.state != S.PENDING)
         Item.objects.bulk_update(known, _LISTED_FIELDS, batch_size=200)
         self.new += len(fresh)
         for item, record in edits:
@@ -539,9 +546,13 @@ class Books:
         for item, record, outcome in settled:
             self._apply(item, record, outcome, now)
         items = [item for item, _, _ in settled]
+        known = [item for item in items if item.pk is not None]
+        Item.objects.bulk_create([item for item in items if item.pk is None], batch_size=500)
         Item.objects.bulk_create(
-            items, update_conflicts=True, unique_fields=["id"], update_fields=_SETTLED_FIELDS, batch_size=500
+            known, update_conflicts=True, unique_fields=["id"], update_fields=_SETTLED_FIELDS, batch_size=500
         )
+        for item in items:
+            self._ends(item, item.state)
         owners = {item.pk: consignment.owner for item, consignment, _ in stored}
         for state in {item.state for item in items}:
             told = [(item, settled_detail(item, owners.get(item.pk))) for item in items if item.state == state]
@@ -603,6 +614,8 @@ class Books:
     def _write(self, item: Item, record: SourceRecord | None, outcome: Outcome, now: datetime) -> None:
         self._apply(item, record, outcome, now)
         item.save(update_fields=_SETTLED_FIELDS)
+        if outcome.state != S.PENDING:
+            self._ends(item, outcome.state)
 
     def _apply(self, item: Item, record: SourceRecord | None, outcome: Outcome, now: datetime) -> None:
         item.in_hand = None
@@ -626,7 +639,6 @@ class Books:
             if item.key and item.key != outcome.stored.key and item.state in STORED:
                 item.notes = [*item.notes, f"earlier version: {item.key}"]
             _store_facts(item, outcome)
-        self._ends(item, outcome.state)
 
     def marked(self, item_id: int, mod_id: str, now: datetime) -> None:
         """The marker is in FileMaker; its own modification id becomes the known one (CONTRACT B1)."""
