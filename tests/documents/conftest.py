@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_django import DjangoDbBlocker
@@ -24,11 +25,11 @@ def pool() -> Iterator[DecoderPool]:
 
 @pytest.fixture
 def pier(sqlite_url: str, tmp_path: Path, pool: DecoderPool, django_db_blocker: DjangoDbBlocker) -> PierMaker:
-    """`pier(data)`: a context; outside of it no database can be reached."""
+    """`pier(data, **simulator arguments)`: a context; outside of it no database can be reached."""
 
     @contextmanager
-    def make(data: DataSet) -> Iterator[Pier]:
-        with Simulator(data) as sim, django_db_blocker.unblock(), use_database(sqlite_url):
+    def make(data: DataSet, **host: Any) -> Iterator[Pier]:
+        with Simulator(data, **host) as sim, django_db_blocker.unblock(), use_database(sqlite_url):
             yield Pier(sim, tmp_path, pool)
 
     return make

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.core.management import call_command
 
-from fmsim import DataSet, Simulator
+from fmsim import Simulator
 from tests.voyage.harness import SharedDecoders
 from unlade.commands import UnladeCommand
 from unlade.importer import get_import
@@ -93,4 +93,4 @@ class Pier:
         return {item.identity_key: item for item in Item.objects.filter(source__name=name)}
 
 
-PierMaker = Callable[[DataSet], AbstractContextManager[Pier]]
+PierMaker = Callable[..., AbstractContextManager[Pier]]

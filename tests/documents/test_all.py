@@ -75,6 +75,17 @@ def test_a_source_that_fails_keeps_no_other_from_its_turn(pier: PierMaker, data:
         assert told["sources"]["documents"]["this_run"]["imported"] == 0
 
 
+@pytest.mark.slow
+def test_while_the_host_rests_nothing_is_asked_for_the_next(pier: PierMaker, data: DataSet) -> None:
+    with pier(data, faults=[{"on": "container", "do": {"status": 502, "body": "html"}}]) as here:
+        code, told = here.all()
+        assert (code, told["outcome"]) == (75, "paused")
+        images, documents = told["sources"]["images"], told["sources"]["documents"]
+        assert (images["exit"], documents["exit"], documents["requests"]) == (75, 75, 0)
+        assert images["retry_at"] and documents["retry_at"]
+        assert here.sim.stats()["logins"] == 1
+
+
 def test_settings_that_are_wrong_are_said_of_each(pier: PierMaker, data: DataSet) -> None:
     with pier(data) as here:
         here.environ["FILEMAKER_PASSWORD"] = "wrong"
