@@ -107,6 +107,7 @@ class Voyage:
         self._downloads = 0  #: items for which a download was started
         self._kept = 0
         self._page_asked = False
+        self._page_waits = False  #: a page found no room in a limit; what is in hand may give some back
         self._settled = 0
         self._too_large = 0  #: downloads that were broken off because of their size
         self._sizes: deque[int] = deque(maxlen=200)
@@ -233,7 +234,7 @@ class Voyage:
     def _ask_for_page(self, agenda: Agenda) -> None:
         left = self._limit_left()
         enough = 2 * self.options.concurrency + 2
-        if self._page_asked or len(agenda.ready) > enough or left == 0:
+        if self._page_asked or self._page_waits or len(agenda.ready) > enough or left == 0:
             return
         if left is not None and len(agenda.ready) >= left:
             return
@@ -262,6 +263,9 @@ class Voyage:
 
     def _page_failed(self, error: UnladeError) -> None:
         self._page_asked = False
+        if isinstance(error, (AllowanceSpent, LimitReached)) and self._in_hand:
+            self._page_waits = True
+            return
         if isinstance(error, ItemError):
             # A single bad answer was tried again below; what is left is a source that cannot be read.
             error = SourceError(str(error), remedy=error.remedy or "Run it again later; nothing is lost.")
@@ -321,6 +325,7 @@ class Voyage:
     def _landed(self, item: Item, order: Order, carried: Carried) -> None:
         """In the run loop, in a transaction: write down what a worker brought."""
         self._in_hand.pop(item.pk, None)
+        self._page_waits = False
         self._fetching -= order.fetches
         self._downloads += carried.started
         now = self.clock()

@@ -281,9 +281,9 @@ class Host(RuleBasedStateMachine):
             self.bad_while_resting += 1
         elif openings == self.state.openings:
             self.bad_before_opening += 1
-        before = self.state.openings
+        before, forgotten = self.state.openings, self.state.phase == "closed"
         self._move(trouble(self.state, self.now, download=download, openings=openings))
-        if trial:
+        if trial and not forgotten:  # a day without trouble may have closed it while the trial was under way
             assert self.state.openings == before + 1 or openings != before
             # The counters begin anew with the cool-down that this one answer opened.
             assert self.bad_while_resting <= 1

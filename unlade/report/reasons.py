@@ -41,6 +41,30 @@ REASONS: dict[str, Reason] = {
         "Open the record in FileMaker, put the file in anew; then `{again}`.",
         person=True,
     ),
+    "object_lost": Reason(
+        "The database file does not hold this picture any more.",
+        "Take it over the API or from an earlier copy of the file, or accept that it is lost.",
+        person=True,
+    ),
+    "outside_missing": Reason(
+        "The picture lies outside the database file, and not where the file says.",
+        "Put the container folder beside the file, or make a self-contained copy; then `{again}`.",
+        person=True,
+    ),
+    "secure_storage": Reason(
+        "The picture lies in FileMaker's secure storage, which only FileMaker can read.",
+        "Make a self-contained copy of the database file, or take it over the API; then `{again}`.",
+        person=True,
+    ),
+    "not_exported": Reason(
+        "The export holds no file for this record, although the record has one.",
+        "Run the export script again, it goes on where it was; then `{again}`.",
+        person=True,
+    ),
+    "changing": Reason(
+        "The file was changed while it was taken.",
+        "Nothing: let the export come to its end, the next run takes it.",
+    ),
     "record_gone": Reason(
         "The record is no longer in FileMaker.",
         "Nothing, if it was deleted on purpose; the next run counts it as gone.",
