@@ -28,7 +28,17 @@ from unlade.dates import parse_date
 from unlade.errors import UsageError
 from unlade.owners import Owner
 
-__all__ = ["Consignment", "ContainerImport", "DateField", "Owner", "RowFacts", "Thumbnail", "declared", "get_import"]
+__all__ = [
+    "Consignment",
+    "ContainerImport",
+    "DateField",
+    "LeftRow",
+    "Owner",
+    "RowFacts",
+    "Thumbnail",
+    "declared",
+    "get_import",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,17 @@ class RowFacts:
     thumbnail_key: str = ""
     sha256: str = ""
     day: date | str | None = ""  #: the day it is filed under; "" for a row that does not say
+
+
+@dataclass(frozen=True, slots=True)
+class LeftRow:
+    """A row of the project that an earlier script wrote, for `filemaker_adopt`. "" and None: the row does not say."""
+
+    pk: Any
+    key: str
+    identity: str = ""  #: the source's id, from wherever the script kept it
+    sha256: str = ""
+    original_name: str = ""
 
 
 class ContainerImport:
@@ -179,6 +200,16 @@ class ContainerImport:
     def row_metadata(self, pk: str) -> Mapping[str, Any]:
         """The fields of the source as the row keeps them, for writing it anew without the source; {} if it does not."""
         return {}
+
+    def left_rows(self, after: Any, limit: int) -> Sequence[LeftRow]:
+        """Rows that an earlier script may have left: up to `limit`, by rising primary key, behind `after` (None: first).
+
+        Those that the ledger knows already are passed over by the caller.
+        """
+        return ()
+
+    def adopt_row(self, pk: Any, identity: str) -> None:
+        """Write `identity` into the row where `record` looks for it. Called inside a transaction."""
 
     # What the engine asks.
 

@@ -10,7 +10,7 @@ from clinic.images import batches
 from clinic.images.models import Image
 from clinic.texts import cut_name, storable
 from unlade.cargo import Content
-from unlade.importer import Consignment, ContainerImport, DateField, Owner, RowFacts, Thumbnail
+from unlade.importer import Consignment, ContainerImport, DateField, LeftRow, Owner, RowFacts, Thumbnail
 from unlade.owners import normalise_ref
 from unlade.states import ItemState
 
@@ -110,9 +110,31 @@ class ImageImport(ContainerImport):
         told = ("key", "batch__patient", "thumbnail_key", "sha256", "batch__captured_on")
         return {str(pk): RowFacts(*facts) for pk, *facts in Image.objects.filter(pk__in=pks).values_list("pk", *told)}
 
+    def left_rows(self, after: Any, limit: int) -> Sequence[LeftRow]:
+        """All images; FileMaker's id stands in a column of its own, or in the fields that were kept."""
+        rows = Image.objects.order_by("pk")
+        if after is not None:
+            rows = rows.filter(pk__gt=after)
+        told = ("pk", "key", "filemaker_id", "filemaker_metadata", "sha256", "original_name")
+        return [
+            LeftRow(pk, key, normalise_ref(identity or _kept_id(fields, self.identity)), sha256, name)
+            for pk, key, identity, fields, sha256, name in rows.values_list(*told)[:limit]
+        ]
+
+    def adopt_row(self, pk: Any, identity: str) -> None:
+        """Give the image its column with FileMaker's id."""
+        Image.objects.filter(pk=pk).update(filemaker_id=normalise_ref(identity))
+
     def row_metadata(self, pk: str) -> Mapping[str, Any]:
         """FileMaker's fields as they were read."""
         return Image.objects.filter(pk=pk).values_list("filemaker_metadata", flat=True).first() or {}
+
+
+def _kept_id(fields: Any, name: str) -> str:
+    """The id that an earlier script put into the JSON column."""
+    if not isinstance(fields, dict):
+        return ""
+    return next((str(fields[key]) for key in (name, "filemaker_id", "filemakerId") if fields.get(key)), "")
 
 
 def _place(item: Consignment) -> tuple[Any, str, date | None, str]:

@@ -161,6 +161,60 @@ REASONS: dict[str, Reason] = {
         "Check the marker field's type with filemaker_doctor, and that the account may change it.",
         person=True,
     ),
+    # Exports.
+    "file_missing": Reason(
+        "The export has no file for this record.",
+        "Run the export script again in the same run, or look for the file; then import the folder again.",
+        person=True,
+    ),
+    "line_missing": Reason(
+        "The manifest has no line for this record's field: the script ended early.",
+        "Run the export script again in the same run; then import the folder again.",
+        person=True,
+    ),
+    "export_error": Reason(
+        "The export script could not write the file.",
+        "Run the script again; what fails again can be exported by hand, or fetched over the Data API.",
+        person=True,
+    ),
+    "too_big": Reason(
+        "The file is too large for the export script's main variant (64 MB).",
+        "Export with `filemaker_export_script --variant export-field`, or fetch it over the Data API.",
+        person=True,
+    ),
+    "not_exported": Reason(
+        "This field was not exported.",
+        "Export with `filemaker_export_script --all-fields`, or fetch it over the Data API.",
+        person=True,
+    ),
+    "two_files": Reason(
+        "Two or more files fit this record.",
+        "Look which one is right, take the others out of the folder; then import it again.",
+        person=True,
+    ),
+    "ambiguous_file": Reason(
+        "The only file that fits this record fits another one too.",
+        "Say what names mean with --match record or --match id; then import the folder again.",
+        person=True,
+    ),
+    "shared_file": Reason(
+        "Two records name one file: on this disk one of them has overwritten the other.",
+        "Export again onto a disk that keeps case and accents apart; then import the folder again.",
+        person=True,
+    ),
+    "wrong_owner": Reason(
+        "The record and the folder of its file name different owners.",
+        "Look in FileMaker whose it is; correct the folder or the metadata, then import again.",
+        person=True,
+    ),
+    "changing": Reason(
+        "The file was changed while it was taken.", "Let the export come to its end; then import the folder again."
+    ),
+    "unreadable_file": Reason(
+        "The file in the folder cannot be read.",
+        "Give this account the right to read it, or look at the disk; then import the folder again.",
+        person=True,
+    ),
     "error": Reason("Something went wrong with this item.", "Read the item's detail; then `{again}`.", person=True),
 }
 
