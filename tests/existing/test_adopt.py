@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.existing.test_metadata_only import command
-from tests.folder.exports import bytes_of, by_script
+from tests.folder.exports import by_script, bytes_of
 from tests.voyage.harness import FULL, Port, PortMaker, cargo, jpeg, name_of
 
 

@@ -56,11 +56,6 @@ REASONS: dict[str, Reason] = {
         "Make a self-contained copy of the database file, or take it over the API; then `{again}`.",
         person=True,
     ),
-    "not_exported": Reason(
-        "The export holds no file for this record, although the record has one.",
-        "Run the export script again, it goes on where it was; then `{again}`.",
-        person=True,
-    ),
     "changing": Reason(
         "The file was changed while it was taken.",
         "Nothing: let the export come to its end, the next run takes it.",
@@ -206,9 +201,6 @@ REASONS: dict[str, Reason] = {
         "The record and the folder of its file name different owners.",
         "Look in FileMaker whose it is; correct the folder or the metadata, then import again.",
         person=True,
-    ),
-    "changing": Reason(
-        "The file was changed while it was taken.", "Let the export come to its end; then import the folder again."
     ),
     "unreadable_file": Reason(
         "The file in the folder cannot be read.",
