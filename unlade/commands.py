@@ -148,8 +148,13 @@ class ImportCommand(UnladeCommand):
             "--final", action="store_true", help="the last pass: 0 only when nothing is new, edited or open"
         )
         parser.add_argument(
-            "--from", dest="from_path", default="", metavar="PATH", help="take an export folder instead"
+            "--from",
+            dest="from_path",
+            default="",
+            metavar="PATH",
+            help="take an export folder or a .fmp12 file instead",
         )
+        parser.add_argument("--yes", action="store_true", help="answer every question with yes, for scripts")
         parser.add_argument(
             "--metadata", default="", metavar="FILE", help="with --from: the records, as FileMaker exported them"
         )
@@ -234,6 +239,7 @@ class ImportCommand(UnladeCommand):
             encoding=options["encoding"],
             match=options["match"],
             report=options["report"],
+            yes=options["yes"],
             order=ORDERS.get(options["order"], ""),
             write_marker=bool(settings["UNLADE_WRITE_MARKER"]),
         )

@@ -37,6 +37,7 @@ class RunOptions:
     encoding: str = ""  #: of a metadata file, when it cannot be told
     match: str = ""  #: by what files of a folder belong to rows: `record`, `id`, `path` or `md5`; "" by all of them
     report: str = ""  #: where to write what was matched and what was not
+    yes: bool = False  #: every question is answered with yes
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "concurrency"):

@@ -184,9 +184,12 @@ def open_line(importer: ContainerImport, rig: Rigging, options: RunOptions) -> L
 def open_path(importer: ContainerImport, path: Path, options: RunOptions) -> Source:
     """The source that lies at `path`. Raises `UsageError` when nothing there can be read as one."""
     from unlade.desktop.source import open_folder
+    from unlade.fileroad import is_database, open_database
 
     if not path.exists():
-        raise UsageError(f"--from {path}: there is nothing there", remedy="Name an export folder.")
+        raise UsageError(f"--from {path}: there is nothing there", remedy="Name an export folder or a .fmp12 file.")
+    if is_database(path):
+        return open_database(path, importer, options)
     return open_folder(path, importer, options)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from unlade.cargo import Attempt, ContainerRef, Content, Parcel, RefStatus, SourceRecord, Wire
+from unlade.cargo import Attempt, ContainerRef, Content, Parcel, RefStatus, Road, SourceRecord, Wire
 from unlade.errors import (
     Final,
     GatewayError,
@@ -170,8 +170,8 @@ class Fetcher:
             return parcel, wrong or _wrong(parcel, "")
         try:
             parcel, wrong = self._download(haul.record, ref)
-            if wrong is None:
-                return parcel, None
+            if wrong is None or self.ship.source.road is Road.FILE:  # a closed file answers the same twice
+                return parcel, wrong
             self.ship.spool.discard(parcel)
         except StaleLink:
             pass  # only a fresh link can tell whether the link or the file is gone
@@ -228,6 +228,8 @@ class Fetcher:
                         wire = self._pour(download, writer, booking)
                     except Truncated as error:
                         wire, wrong = error.wire, "truncated"
+                    # A source that can prove its bytes says so itself when they are not the ones it was given.
+                    wrong = wrong or getattr(download, "damage", None)
                     name = ref.name or declared_name(ship.importer, record) or download.name
                     content_type = download.content_type
                 parcel = writer.finish(content_type=content_type, name=name, wire=wire)

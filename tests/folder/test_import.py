@@ -206,14 +206,12 @@ def test_a_dry_run_says_what_is_left_and_writes_nothing(make_port: PortMaker, tm
 
 def test_what_is_no_export_is_refused_with_a_remedy(make_port: PortMaker, tmp_path: Path) -> None:
     data = cargo(3)
-    database = tmp_path / "Clinic.fmp12"
-    database.write_bytes(bytes.fromhex("0001000000020001000500020002c0") + b"HBAM7" + bytes(5000))
     secure = tmp_path / "RC_Data_FMS" / "Clinic" / "Secure" / "a1"
     secure.mkdir(parents=True)
     (secure / "0f").write_bytes(b"x")
     bare = flat(data, tmp_path / "flat")
     with make_port(data) as port:
-        for path, word in ((database, "database"), (tmp_path / "RC_Data_FMS", "encrypted"), (bare, "--metadata")):
+        for path, word in ((tmp_path / "RC_Data_FMS", "encrypted"), (bare, "--metadata")):
             with pytest.raises(UsageError) as caught:
                 port.run(from_path=str(path))
             assert word in f"{caught.value} {caught.value.remedy}"

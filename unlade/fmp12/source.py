@@ -250,6 +250,11 @@ class FileDownload:
         """What was proven; None before the end."""
         return self._stream.state
 
+    @property
+    def damage(self) -> str | None:
+        """With `keep_damaged`, after the end: what did not fit, as the waterfall asks it of any download."""
+        return self._stream.why or "damaged" if self._stream.state is State.MISMATCH else None
+
     def chunks(self) -> Iterator[bytes]:
         """The bytes, the last only when all are proven. Raises `DamagedObject`."""
         return self._stream.chunks()

@@ -1,0 +1,103 @@
+"""The road of the database file: a declared import reads its table of a .fmp12 or .fp7 file (CONTRACT A2, B2, B5).
+
+A direct read asks no account and no privilege, so a person says once that they may read all of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+from unlade.cargo import SourceRecord
+from unlade.errors import Interrupted, UsageError
+from unlade.fmp12 import DatabaseFile, FileSource, choose_table, open_file
+from unlade.fmp12.records import Record
+from unlade.importer import ContainerImport
+from unlade.options import RunOptions
+
+#: Every FileMaker file begins so, encrypted or not (FMP12.md 3).
+_MAGIC = bytes.fromhex("0001000000020001000500020002c0")
+
+NOTICE = (
+    "{name} is read directly: its accounts and privileges are not enforced. "
+    "Who can read the file can read everything in it. Go on only with its owner's consent."
+)
+
+_agreed: set[Path] = set()  #: files that a person agreed to in this process: one question for several imports
+
+
+def is_database(path: Path) -> bool:
+    """Whether a file is, or claims to be, a FileMaker database: by its header, or by its name."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) == _MAGIC or path.suffix.lower() in (".fmp12", ".fp7")
+
+
+def agree(path: Path, *, yes: bool, ask: Callable[[str], str] = input, terminal: bool | None = None) -> str:
+    """Let a person agree to a direct read, once; returns the notice. Raises `UsageError`, `Interrupted` for a no.
+
+    `yes` answers for scripts; without it and without a terminal nothing is read.
+    """
+    notice = NOTICE.format(name=path.name)
+    place = path.resolve()
+    if yes or place in _agreed:
+        _agreed.add(place)
+        return notice
+    if not (sys.stdin.isatty() and sys.stderr.isatty() if terminal is None else terminal):
+        raise UsageError(notice, remedy="Say --yes where nobody can be asked.")
+    print(notice, file=sys.stderr)
+    if ask("Read it? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise Interrupted("Nothing was read.")
+    _agreed.add(place)
+    return notice
+
+
+class ImportedFile(FileSource):
+    """The table of one declared import, with what a person should know before the run."""
+
+    notes: tuple[str, ...] = ()
+    spelt: Mapping[str, str] = MappingProxyType({})  #: declared names to those of the table
+
+    def _record(self, record: Record) -> SourceRecord:
+        """Values under their declared names too: FileMaker takes names in any case."""
+        made = super()._record(record)
+        more = {name: made.fields[known] for name, known in self.spelt.items() if name != known}
+        return replace(made, fields={**made.fields, **more}) if more else made
+
+
+def open_database(path: Path, importer: ContainerImport, options: RunOptions) -> ImportedFile:
+    """The source for `importer` in the database at `path`.
+
+    All declared fields are looked for before anything starts. Damaged objects come out with the source's word that
+    they are damaged, so that they end quarantined. Raises `DatabaseFileError` (encrypted, cut short, damaged, no
+    FileMaker file), `FieldMissing`, `LayoutMissing`, `UsageError`, `Interrupted`.
+    """
+    for name in ("metadata", "columns", "encoding", "match", "report"):
+        if getattr(options, name):
+            raise UsageError(f"--{name} belongs to an export folder; a database file needs no other file beside it")
+    database = open_file(path)
+    try:
+        notice = agree(path, yes=options.yes)
+        return _table_of(database, importer, options, notice)
+    except BaseException:
+        database.close()
+        raise
+
+
+def _table_of(database: DatabaseFile, importer: ContainerImport, options: RunOptions, notice: str) -> ImportedFile:
+    if options.date_order in ("mdy", "dmy", "ymd"):
+        locale = replace(database.header.locale, date_order=options.date_order, known=True)  # type: ignore[arg-type]
+        database.header = replace(database.header, locale=locale)
+    bare = {name.partition("(")[0] for name in importer.containers}
+    # Nothing can be stamped in a closed file, so the marker need not be there.
+    fields = [name for name in importer.fields_needed() if name not in bare and name != importer.marker]
+    declared = [*importer.containers, *fields]
+    table = choose_table(database, importer.table, declared)
+    source = ImportedFile(database, table, containers=tuple(importer.containers), fields=fields, keep_damaged=True)
+    source.spelt = {name: table.field(name).name for name in fields}
+    source.notes = (notice, f"Table {table.name}: {source.count().found:,} records.", *database.header.warnings)
+    return source
