@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -162,7 +162,7 @@ class Rigging:
         """Pace, breaker and what a refused sign-in is recognised by."""
         s = self.settings
         try:
-            return settings_for(
+            chosen = settings_for(
                 pace=s["UNLADE_PACE"],
                 concurrency=concurrency,
                 cool_downs=s["UNLADE_COOLDOWNS"],
@@ -170,6 +170,13 @@ class Rigging:
                 credential=self._credential(),
                 year=self.year() if self.terms().annual.value is not None else None,
             )
+            gap, rate = s["UNLADE_MIN_GAP"], s["UNLADE_REQUESTS_PER_MINUTE"]
+            pace = chosen.pace
+            if gap is not None:
+                pace = replace(pace, gap_min=gap, gap_max=max(gap, pace.gap_max))
+            if rate is not None:
+                pace = replace(pace, per_minute=rate)
+            return replace(chosen, pace=pace)
         except ValueError as error:
             raise SettingsError(str(error)) from None
 

@@ -18,7 +18,7 @@ from unlade.crew import Bridge, LedgerToll, LocalToll, Tolls
 from unlade.errors import Interrupted, SettingsError, UsageError
 from unlade.filemaker import DataApiSource
 from unlade.filemaker.edit import DataApiMarkerWriter
-from unlade.governor.breaker import BreakerState
+from unlade.governor.breaker import BreakerState, newer
 from unlade.governor.governor import Governor
 from unlade.importer import ContainerImport
 from unlade.ledger.allowance import Allowance
@@ -112,6 +112,10 @@ class ApiLine(Line):
         """See `Line.share_permits`."""
         if self._permits is not None:
             self._permits.refresh(lambda: self.governor.permits_in_use)
+            # Another process may have found the host in trouble, or well again.
+            seen = Host.objects.values_list("breaker", flat=True).get(pk=self.host.pk)
+            if seen:
+                self.governor.adopt(BreakerState.from_json(seen))
 
     def share(self, most: int) -> int:
         """See `governor.PermitSource`: all of them while no run is open."""
@@ -211,12 +215,15 @@ def sort_of(importer: ContainerImport, order: str) -> list[tuple[str, str]]:
 
 
 def save_breaker(host: Host, state: BreakerState) -> None:
-    """Remember the breaker for every process (DESIGN 5.5)."""
-    Host.objects.filter(pk=host.pk).update(
-        breaker=state.to_json(),
-        retry_at=state.retry_at if state.phase == "open" else None,
-        resting_because=(state.detail or state.cause)[:200] if state.phase == "open" else "",
-    )
+    """Remember the breaker for every process (DESIGN 5.5); what another one knows better stands."""
+    with transaction.atomic():
+        row = Host.objects.select_for_update().get(pk=host.pk)
+        chosen = newer(BreakerState.from_json(row.breaker or {}), state)
+        resting = chosen.phase == "open"
+        row.breaker = chosen.to_json()
+        row.retry_at = chosen.retry_at if resting else None
+        row.resting_because = (chosen.detail or chosen.cause)[:200] if resting else ""
+        row.save(update_fields=["breaker", "retry_at", "resting_because", "updated_at"])
 
 
 __all__ = ["ApiLine", "Line", "LocalLine", "Road", "open_line", "open_path", "save_breaker", "sort_of"]

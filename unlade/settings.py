@@ -64,6 +64,12 @@ def _choice(*allowed: str) -> Callable[[str], str]:
     return parse
 
 
+def _seconds(text: str) -> float:
+    if text.endswith("ms"):
+        return float(text[:-2]) / 1000
+    return parse_duration(text).total_seconds()
+
+
 _encryption = _choice("AES256", "aws:kms")
 
 
@@ -129,6 +135,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("UNLADE_CONCURRENCY", "4", "downloads at once, at the most", _number),
     Setting("UNLADE_BATCH_SIZE", "100", "records in one request", _number),
     Setting("UNLADE_PACE", "gentle", "gentle | off (no gaps, no ramp: one's own server)", _choice("gentle", "off")),
+    Setting("UNLADE_MIN_GAP", "", "least time between two requests, 500ms or 2s; empty: as the pace has it", _seconds),
+    Setting("UNLADE_REQUESTS_PER_MINUTE", "", "most requests in a minute; empty: as the pace has it", _number),
     Setting("UNLADE_COOLDOWNS", "1m,5m,30m,2h,24h", "pauses of the breaker, one after the other", _durations),
     Setting("UNLADE_BREAKER_THRESHOLD", "3", "troubles in a row that open the breaker", _number),
     Setting("UNLADE_ALLOWANCE", "", "bytes a contract year allows, 144GB; empty: no annual limit", parse_size),
