@@ -129,10 +129,11 @@ class Catalogue:
     def settle_dates(self, given: Order | None) -> None:
         """Find out how the dates are to be read. Raises `AmbiguousDate`, `SourceError`."""
         if self.date_field:
-            texts = ((place, values.get(self.date_field, "")) for place, values in self._values())
+            texts = ((place, values.get(self.date_field, "")) for place, values in self.values())
             self.order = settle_order(texts, given, "the dates of the export: ").order
 
-    def _values(self) -> Iterator[tuple[int, dict[str, str]]]:
+    def values(self) -> Iterator[tuple[int, dict[str, str]]]:
+        """Every row's place and values, as they were read. From one thread."""
         for place, text in self.db.execute("SELECT place, vals FROM rows ORDER BY place"):
             yield place, json.loads(text)
 

@@ -114,7 +114,7 @@ def take_files(catalogue: Catalogue, files: FolderIndex, leave_out: Collection[s
         for path in twins:
             others = ", ".join(repr(other) for other in twins if other != path)
             catalogue.find(Finding("twins", path=path, detail=f"differs only by case or Unicode form from {others}"))
-    for path, size in catalogue.db.execute("SELECT path, size FROM files WHERE size = 0").fetchall():
+    for path, size in catalogue.db.execute("SELECT path, size FROM files WHERE size = 0"):
         catalogue.find(Finding("zero_bytes", path=path, detail=f"{size} bytes"))
 
 
@@ -155,7 +155,7 @@ def join_tree(catalogue: Catalogue, fields: Fields) -> None:
         )
     once = "SELECT stem FROM files WHERE " + named + " GROUP BY stem HAVING count(*) = 1"
     query = f"SELECT path, size, modified, owner, day, stem IN ({once}) FROM files WHERE {named} ORDER BY path"
-    for path, size, modified, owner, day, single in db.execute(query).fetchall():
+    for path, size, modified, owner, day, single in db.execute(query):
         identity = read_name(path).identity
         values = {fields.identity: identity}
         if fields.owner:
@@ -215,7 +215,7 @@ def join_metadata(
     if match in ("record", "md5") and not special["rid" if match == "record" else "md5"]:
         raise UsageError(f"--match {match}: {metadata.path.name} has no column for that")
     _enter_rows(catalogue, fields, metadata, columns, special)
-    paths = _paths_given(catalogue, special["path"]) if match in ("", "path") else []
+    paths = _paths_given(catalogue, special["path"]) if match in ("", "path") else iter(())
     _pair(catalogue, fields, match, paths)
     _settle_pairs(catalogue, fields)
     if match in ("", "md5") and special["md5"]:
@@ -262,21 +262,19 @@ def text_of(value: Value) -> str:
     return value if isinstance(value, str) else "\n".join(value)
 
 
-def _paths_given(catalogue: Catalogue, column: str) -> list[tuple[int, str]]:
-    if not column:
-        return []
-    return [(place, values[PATH]) for place, values in catalogue._values() if values.get(PATH)]
+def _paths_given(catalogue: Catalogue, column: str) -> Iterator[tuple[int, str]]:
+    if column:
+        yield from ((place, values[PATH]) for place, values in catalogue.values() if values.get(PATH))
 
 
-def _pair(catalogue: Catalogue, fields: Fields, match: Match, paths: list[tuple[int, str]]) -> None:
+def _pair(catalogue: Catalogue, fields: Fields, match: Match, paths: Iterator[tuple[int, str]]) -> None:
     """Who may belong to whom, by everything that the names say."""
     db, first = catalogue.db, fields.containers[0]
     insert = "INSERT OR IGNORE INTO pairs SELECT path, place, {field}, {how} FROM files JOIN rows ON {on}"
-    if paths:
-        db.executemany(
-            "INSERT OR IGNORE INTO pairs SELECT path, ?, ?, 'path' FROM files WHERE path = ?",
-            [(place, first, path) for place, path in paths],
-        )
+    db.executemany(
+        "INSERT OR IGNORE INTO pairs SELECT path, ?, ?, 'path' FROM files WHERE path = ?",
+        ((place, first, path) for place, path in paths),
+    )
     if match in ("", "record"):
         names = list(enumerate(fields.containers, 1))
         case = " ".join(f"WHEN {number} THEN ?" for number, _ in names)
@@ -315,7 +313,7 @@ def _settle_pairs(catalogue: Catalogue, fields: Fields) -> None:
             _ref(catalogue, place, field, path, how, "two_files")
             _about(catalogue, "two_files", place, field, path, f"{count} files fit this record")
         db.execute("DELETE FROM pairs WHERE place = ? AND field = ?", (place, field))
-    for path, place, field, how in db.execute("SELECT path, place, field, how FROM pairs").fetchall():
+    for path, place, field, how in db.execute("SELECT path, place, field, how FROM pairs"):
         _ref(catalogue, place, field, path, how)
     db.execute("DELETE FROM pairs")
 
@@ -341,7 +339,7 @@ def _pair_by_md5(catalogue: Catalogue, fields: Fields, root: Path | None) -> Non
     if not db.execute(f"{wanted} LIMIT 1").fetchone():
         return
     hash_unused(catalogue, root)
-    for place, md5 in db.execute(wanted).fetchall():
+    for place, md5 in db.execute(wanted):
         if found := by_md5(catalogue, md5):
             _ref(catalogue, place, fields.containers[0], found, "md5")
 
@@ -350,7 +348,7 @@ def hash_unused(catalogue: Catalogue, root: Path | None) -> None:
     """Read every file that nobody has claimed, for its MD5. Without a `root` only those count that are known."""
     if root is None:
         return
-    for (path,) in catalogue.db.execute("SELECT path FROM files WHERE used = 0 AND md5 = ''").fetchall():
+    for (path,) in catalogue.db.execute("SELECT path FROM files WHERE used = 0 AND md5 = ''"):
         with (root / path).open("rb") as file:
             digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
         catalogue.db.execute("UPDATE files SET md5 = ? WHERE path = ?", (digest, path))
@@ -372,12 +370,12 @@ def _close(catalogue: Catalogue, fields: Fields) -> None:
         "JOIN files ON files.path = refs.path WHERE files.form = 'tree' AND files.owner_key != '' "
         "AND rows.owner_key != '' AND files.owner_key != rows.owner_key AND trouble = ''"
     )
-    for place, field, path, mine, theirs in db.execute(contradicting).fetchall() if fields.owner else []:
+    for place, field, path, mine, theirs in db.execute(contradicting) if fields.owner else ():
         _about(catalogue, "wrong_owner", place, field, path, f"the row names owner {mine}, the folder {theirs}")
         catalogue.add_trouble(place, "wrong_owner")
     _fill_from_tree(catalogue, fields)
     alone = "SELECT place FROM rows WHERE place NOT IN (SELECT place FROM refs)"
-    for (place,) in db.execute(alone).fetchall():
+    for (place,) in db.execute(alone):
         catalogue.add_ref(place, FileRef(fields.containers[0], RefStatus.FILE, trouble="file_missing"))
         _about(catalogue, "row_without_file", place, fields.containers[0], "", "no file fits it")
     _unused(catalogue, "no row fits it")
@@ -391,7 +389,7 @@ def _fill_from_tree(catalogue: Catalogue, fields: Fields) -> None:
         "SELECT place, vals, files.owner, files.day FROM refs JOIN rows USING (place) "
         "JOIN files ON files.path = refs.path WHERE files.form = 'tree'"
     )
-    for place, text, owner, day in catalogue.db.execute(query).fetchall():
+    for place, text, owner, day in catalogue.db.execute(query):
         values = json.loads(text)
         missing = {name: told for name, told in ((fields.owner, owner), (fields.date, day)) if name not in values}
         missing.pop("", None)
@@ -404,7 +402,7 @@ def _fill_from_tree(catalogue: Catalogue, fields: Fields) -> None:
 
 def _unused(catalogue: Catalogue, why: str) -> None:
     query = "SELECT path, form FROM files WHERE used = 0 ORDER BY path"
-    for path, form in catalogue.db.execute(query).fetchall():
+    for path, form in catalogue.db.execute(query):
         detail = "it was exported by our script, but its manifest is not here" if form == "export" else why
         catalogue.find(Finding("file_without_row", path=path, detail=detail))
 
@@ -435,7 +433,6 @@ def join_manifest(
             f"the manifest has no field {fields.identity!r}",
             remedy=f"Generate the script anew with filemaker_export_script {head.name}, and export again.",
         )
-    late: list[tuple[int, ManifestItem, str]] = []
     for record in manifest:
         given = record_values(record, head)
         values = {name: text_of(given.get(column, "")) for name, column in columns.items()}
@@ -455,23 +452,22 @@ def join_manifest(
         lines = {item.field: item for item in record.items}
         for column in head.fields:
             if column in names:
-                late += _value(catalogue, place, names[column], lines.get(column), files, storage=storage)
+                _value(catalogue, place, names[column], lines.get(column), files, storage=storage)
         for name in fields.containers:
             if name not in spelt:
                 catalogue.add_ref(place, FileRef(name, RefStatus.FILE, trouble="not_exported"))
     double = "SELECT identity, count(*) FROM rows WHERE identity != '' GROUP BY identity_key HAVING count(*) > 1"
     for identity, count in catalogue.db.execute(double).fetchall():
         catalogue.find(Finding("duplicate_identity", identity=identity, detail=f"{count} records have it"))
-    if late:
-        _by_bytes(catalogue, late, root)
+    _by_bytes(catalogue, root)
     _shared(catalogue)
     _unused(catalogue, "the manifest does not name it")
 
 
 def _value(
     catalogue: Catalogue, place: int, field: str, item: ManifestItem | None, files: Finds, *, storage: bool
-) -> Iterator[tuple[int, ManifestItem, str]]:
-    """Enter one value; gives back what only its bytes can tell."""
+) -> None:
+    """Enter one value; what only its bytes can tell is left for `_by_bytes`."""
     if item is None:
         catalogue.add_ref(place, FileRef(field, RefStatus.FILE, trouble="line_missing"))
         _about(catalogue, "line_missing", place, field, "", "the manifest has no line for this field")
@@ -485,10 +481,9 @@ def _value(
         catalogue.add_ref(place, FileRef(field, RefStatus.REFERENCE))
     elif storage:
         path = _outside(catalogue, item)
-        if path:
-            catalogue.add_ref(place, FileRef(field, RefStatus.FILE, path, size=item.size, how="path", **known))
-        else:
-            yield place, item, field
+        left = "" if path else "late_skipped" if item.status == "skipped" else "late"
+        ref = FileRef(field, RefStatus.FILE, path, size=item.size, how="path" if path else "", trouble=left, **known)
+        catalogue.add_ref(place, ref)
     elif item.status in WITH_FILE:
         found = files.find(item.path)
         size = item.size if item.size is not None else item.disk
@@ -517,30 +512,26 @@ def _check_folder(catalogue: Catalogue, place: int, field: str, item: ManifestIt
 def _outside(catalogue: Catalogue, item: ManifestItem) -> str:
     """The one file of a container storage whose path ends with what FileMaker told of it; "" for none or several."""
     for below in external_paths(item.external):
-        last = below.rpartition("/")[2]
-        rows = catalogue.db.execute("SELECT path FROM files WHERE path LIKE ? ESCAPE '~'", (f"%{_like(last)}",))
+        rows = catalogue.db.execute("SELECT path FROM files WHERE stem = ?", (key_of(read_name(below).identity),))
         found = [path for (path,) in rows if f"/{folded(path)}".endswith(f"/{folded(below)}")]
         if len(found) == 1:
             return str(found[0])
     return ""
 
 
-def _like(text: str) -> str:
-    return text.replace("~", "~~").replace("%", "~%").replace("_", "~_")
-
-
-def _by_bytes(catalogue: Catalogue, late: list[tuple[int, ManifestItem, str]], root: Path | None) -> None:
-    if any(item.md5 for _, item, _ in late):
+def _by_bytes(catalogue: Catalogue, root: Path | None) -> None:
+    """Files that no path gave away, by the MD5 that FileMaker told."""
+    db = catalogue.db
+    late = "SELECT place, field, trouble, name, size, md5, sha256 FROM refs WHERE trouble IN ('late', 'late_skipped')"
+    if db.execute(f"{late} AND md5 != '' LIMIT 1").fetchone():
         hash_unused(catalogue, root)
-    for place, item, field in late:
-        path = by_md5(catalogue, item.md5) if item.md5 else ""
-        trouble = "" if path else ("not_exported" if item.status == "skipped" else "file_missing")
-        ref = FileRef(
-            field, RefStatus.FILE, path, item.name or None, item.size, item.md5, item.sha256, trouble, "md5"
-        )  # fmt: skip
-        catalogue.add_ref(place, ref)
-        if not path:
-            _about(catalogue, "row_without_file", place, field, "", "no file has its path or its MD5")
+    while rows := db.execute(f"{late} LIMIT 500").fetchall():
+        for place, field, left, name, size, md5, sha256 in rows:
+            path = by_md5(catalogue, md5) if md5 else ""
+            trouble = "" if path else "not_exported" if left == "late_skipped" else "file_missing"
+            catalogue.add_ref(place, FileRef(field, RefStatus.FILE, path, name, size, md5, sha256, trouble, "md5"))
+            if trouble == "file_missing":
+                _about(catalogue, "row_without_file", place, field, "", "no file has its path or its MD5")
 
 
 def _shared(catalogue: Catalogue) -> None:
