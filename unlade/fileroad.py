@@ -10,13 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from unlade.cargo import SourceRecord
 from unlade.errors import Interrupted, UsageError
 from unlade.fmp12 import DatabaseFile, FileSource, choose_table, open_file
 from unlade.fmp12.records import Record
-from unlade.importer import ContainerImport
 from unlade.options import RunOptions
+
+if TYPE_CHECKING:
+    from unlade.importer import ContainerImport
 
 #: Every FileMaker file begins so, encrypted or not (FMP12.md 3).
 _MAGIC = bytes.fromhex("0001000000020001000500020002c0")

@@ -200,6 +200,10 @@ class Store(ABC):
                         found.append(full)
         return tuple(sorted(found, key=lambda info: info.key))
 
+    def put_note(self, key: str, data: bytes, *, content_type: str) -> None:
+        """Write a file of our own beside the cargo, such as a manifest; it replaces an earlier one. No sidecar."""
+        self._write(key, data, content_type, None, overwrite=True)
+
     def put_run_mark(self, source: str, number: int) -> None:
         """Leave `.unlade/{source}/run-{n}`, by which a ledger that is older than the store can be told."""
         self._write(keys.run_mark_key(source, number), b"", "text/plain", None, overwrite=True)

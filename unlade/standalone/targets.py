@@ -1,0 +1,193 @@
+"""Where pulled files go and are looked for again: a plain folder, or object storage by URL.
+
+A folder holds nothing but the files, the manifest and `SHA256SUMS`; temporary files lie in `.unlade` and are gone at the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from shutil import rmtree
+
+from unlade import keys
+from unlade.cargo import Facts
+from unlade.errors import StoreError, StoreRefused
+from unlade.standalone.manifest import MANIFEST, SUMS, Line, replace_file
+
+CHUNK = 1 << 20
+
+
+class Target(ABC):
+    """A place for files. `put`, `size` and `sha256` may be called from any thread."""
+
+    url: str
+    desk: Path  #: a folder for temporary files
+    manifest: Path  #: where the manifest grows
+
+    @abstractmethod
+    def put(self, key: str, path: Path, line: Line) -> str:
+        """Bring the temporary file at `path` there; it is gone afterwards. Returns the key that it got.
+
+        A file that is there is never replaced: the same bytes are success, others get a key of their own. Raises
+        `StoreError`.
+        """
+
+    @abstractmethod
+    def size(self, key: str) -> int | None:
+        """Bytes of the file, None when it is not there."""
+
+    @abstractmethod
+    def sha256(self, key: str) -> str:
+        """The digest of what is there now. Raises `StoreError`."""
+
+    @abstractmethod
+    def files(self) -> Iterator[str]:
+        """Keys of all files but the manifest and the sums."""
+
+    @abstractmethod
+    def finish(self, sums: Iterable[bytes]) -> None:
+        """Write the sums, and the manifest where it belongs."""
+
+    def close(self) -> None:
+        """Remove what is temporary."""
+        rmtree(self.desk, ignore_errors=True)
+
+
+class FolderTarget(Target):
+    """A folder. It is made when something is to be written."""
+
+    def __init__(self, root: Path, *, write: bool) -> None:
+        self.root, self.url = root, str(root)
+        self.manifest = root / MANIFEST
+        self.desk = root / ".unlade" / "tmp"
+        if write:
+            try:
+                self.desk.mkdir(parents=True, exist_ok=True, mode=0o700)
+            except OSError as error:
+                raise StoreRefused(
+                    f"{root} cannot be written: {error.strerror}.", remedy="Name another --to."
+                ) from None
+        elif not root.is_dir():
+            raise StoreRefused(f"{root} is no folder.")
+
+    def put(self, key: str, path: Path, line: Line) -> str:
+        names = (key, *keys_of_another(key, line))
+        for name in names:
+            place = self._place(name)
+            try:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                if not place.exists():
+                    path.replace(place)
+                    return name
+                if place.stat().st_size == line.size and self.sha256(name) == line.sha256:
+                    path.unlink()
+                    return name
+            except OSError as error:
+                raise StoreError(f"{place} could not be written: {error.strerror}.") from error
+        raise StoreError(f"All names for {key} are taken by other files.", remedy="Name another folder with --to.")
+
+    def size(self, key: str) -> int | None:
+        try:
+            return self._place(key).stat().st_size
+        except OSError:
+            return None
+
+    def sha256(self, key: str) -> str:
+        try:
+            with self._place(key).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise StoreError(f"{key} cannot be read: {error.strerror}.") from error
+
+    def files(self) -> Iterator[str]:
+        for folder, inner, names in os.walk(self.root):
+            if ".unlade" in inner and Path(folder) == self.root:
+                inner.remove(".unlade")
+            for name in names:
+                key = (Path(folder) / name).relative_to(self.root).as_posix()
+                if key not in (MANIFEST, SUMS):
+                    yield key
+
+    def finish(self, sums: Iterable[bytes]) -> None:
+        replace_file(self.root / SUMS, sums)
+
+    def close(self) -> None:
+        super().close()
+        try:
+            self.desk.parent.rmdir()
+        except OSError:
+            return  # somebody keeps something there
+
+    def _place(self, key: str) -> Path:
+        return self.root.joinpath(*key.split("/"))
+
+
+class StoreTarget(Target):
+    """Object storage. The manifest grows in a folder of our own and is put beside the files at the end."""
+
+    def __init__(self, url: str, *, state: Path | None = None, write: bool) -> None:
+        from unlade.store import open_store
+
+        self.url = url
+        self._store = open_store(url)
+        self._sizes: dict[str, int] | None = None
+        self.desk = Path(tempfile.mkdtemp(prefix="unlade-"))
+        folder = state or Path.home() / ".unlade" / "pull" / re.sub(r"[^A-Za-z0-9.-]+", "_", url)
+        self.manifest = folder / MANIFEST
+        if write:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not self.manifest.exists() and self._store.head(MANIFEST) is not None:
+                self._store.read(MANIFEST, self.manifest)
+
+    def put(self, key: str, path: Path, line: Line) -> str:
+        name = f"{line.table}/{line.record}/{line.field}({line.repetition})"
+        identity = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]
+        record = line.record if len(line.record) < 40 else identity
+        facts = Facts("pull", record, line.modification or "0", identity, 0, line.sha256 or "", line.state)
+        stored = self._store.put(key, path, content_type=line.mime_type or "application/octet-stream", facts=facts)
+        path.unlink(missing_ok=True)
+        return stored.key
+
+    def size(self, key: str) -> int | None:
+        if self._sizes is None:
+            self._sizes = {info.key: info.size for info in self._store.list()}
+        return self._sizes.get(key)
+
+    def sha256(self, key: str) -> str:
+        return self._store.sha256(key)
+
+    def files(self) -> Iterator[str]:
+        for info in self._store.list(cargo_only=True):
+            if info.key not in (MANIFEST, SUMS):
+                yield info.key
+
+    def finish(self, sums: Iterable[bytes]) -> None:
+        self._store.put_note(MANIFEST, self.manifest.read_bytes(), content_type="application/jsonl")
+        self._store.put_note(SUMS, b"".join(sums), content_type="text/plain")
+
+    def close(self) -> None:
+        super().close()
+        self._store.close()
+
+
+def open_target(to: str, *, write: bool, state: Path | None = None) -> Target:
+    """The target that `to` names: a folder, or `s3://bucket/prefix` and its like. Raises `StoreError`, `SettingsError`."""
+    if re.match(r"[a-z][a-z0-9+]+://", to) and not to.startswith("file://"):
+        return StoreTarget(to, state=state, write=write)
+    if to.startswith("file://"):
+        from unlade.store.opening import local_path
+
+        return FolderTarget(Path(local_path(to)), write=write)
+    return FolderTarget(Path(to), write=write)
+
+
+def keys_of_another(key: str, line: Line) -> tuple[str, str]:
+    """Keys for a value's file when others' bytes hold its own: of its modification, then of these bytes (CONTRACT B3)."""
+    modification = line.modification or "0"
+    sha256 = line.sha256 or ""
+    return keys.variant_key(key, modification), keys.variant_key(key, f"{modification}-{sha256[:12]}")
