@@ -49,6 +49,9 @@ S = ItemState
 #: So many files that prove too large for what is left of a limit do not end a run: smaller ones may follow.
 _TOO_LARGE = 5
 
+#: So many items of our own disk are written down together.
+_PORTION = 20
+
 
 class Reporter(Protocol):
     """Shows a person how far the run is. Called by the run loop's thread."""
@@ -103,6 +106,10 @@ class Voyage:
         self._crew: Crew | None = None
         self._stop: UnladeError | None = None
         self._in_hand: dict[int, Item] = {}
+        self._local = books.road != Road.API
+        #: Twice the permits: while one half fetches, the other hashes, decodes and stores. Our own disk has no permits.
+        self._most_in_hand = (2 * options.concurrency + 2) * (4 if self._local else 1)
+        self._together: list[tuple[Item, Carried]] = []  #: carried, not written down yet
         self._fetching = 0  #: items in hand for which a download is to be expected
         self._downloads = 0  #: items for which a download was started
         self._kept = 0
@@ -196,6 +203,7 @@ class Voyage:
                 ):
                     return
             self.bridge.serve(0.2)
+            self._settle_together()
             self._show()
 
     def _more(self, agenda: Agenda) -> bool:
@@ -233,7 +241,7 @@ class Voyage:
 
     def _ask_for_page(self, agenda: Agenda) -> None:
         left = self._limit_left()
-        enough = 2 * self.options.concurrency + 2
+        enough = self._most_in_hand
         if self._page_asked or self._page_waits or len(agenda.ready) > enough or left == 0:
             return
         if left is not None and len(agenda.ready) >= left:
@@ -280,9 +288,11 @@ class Voyage:
 
     def _dispatch(self, agenda: Agenda) -> None:
         """Take items in hand, as many as the crew can hold, and commit that before any of their downloads starts."""
+        if self._local and len(self._in_hand) > self._most_in_hand // 2:
+            return  # by portions: each costs a transaction
         going: list[tuple[Item, Order, DownloadBooking | None]] = []
         with transaction.atomic():
-            while len(self._in_hand) < 2 * self.options.concurrency + 2:
+            while len(self._in_hand) < self._most_in_hand:
                 pair = agenda.next(self.clock(), smallest=self.gate.on_trial)
                 if pair is None:
                     break
@@ -337,10 +347,36 @@ class Voyage:
             self.books.let_go(item)  # this folder does not have it, which says nothing of FileMaker
         elif carried.outcome is None:
             self.books.let_go(item, seen_at=now if order.confirm_gone and carried.stop is None else None)
+        elif self._local and carried.record is not None:
+            self._together.append((item, carried))
         else:
-            landed = self.books.settle(item, carried.record, carried.outcome, now)
+            self._settle(item, carried, carried.outcome, now)
+
+    def _settle(self, item: Item, carried: Carried, outcome: Outcome, now: datetime) -> None:
+        landed = self.books.settle(item, carried.record, outcome, now)
+        self._count(outcome)
+        transaction.on_commit(lambda: self._after_commit(item, carried, landed))
+
+    def _settle_together(self) -> None:
+        """What our own disk gives comes so fast that each item's own queries would be what takes the time."""
+        if not self._together or (len(self._together) < _PORTION and self._in_hand and self._stop is None):
+            return
+        together, self._together = self._together, []
+        now, entries = self.clock(), [(i, c.record, c.outcome) for i, c in together if c.record and c.outcome]
+        with transaction.atomic():
+            try:
+                with transaction.atomic():
+                    rows = self.books.settle_many(entries, now)
+            except Exception:
+                log.exception("rows could not be written together; they are tried one by one")
+                for item, carried in together:
+                    assert carried.outcome is not None
+                    self._settle(item, carried, carried.outcome, now)
+                return
+        for (item, carried), landed in zip(together, rows, strict=True):
+            assert carried.outcome is not None
             self._count(carried.outcome)
-            transaction.on_commit(lambda: self._after_commit(item, carried, landed))
+            self._after_commit(item, carried, landed)
 
     def _count(self, outcome: Outcome) -> None:
         if outcome.stored is None:

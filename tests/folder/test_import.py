@@ -248,6 +248,32 @@ def test_open_storage_is_joined_by_bytes(make_port: PortMaker, tmp_path: Path) -
         assert check(port)["imported"] == 5
 
 
+def test_a_row_that_cannot_be_written_costs_no_other_row(
+    make_port: PortMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clinic.images.imports import ImageImport
+    from unlade.importer import ContainerImport
+
+    data = cargo(9)
+    folder = as_tree(data, tmp_path / "export")
+    bad, write = str(data.tables["Images"][4].values["id"]), ImageImport.record
+
+    def record(self: Any, item: Any, content: Any) -> Any:
+        if item.identity == bad:
+            raise ValueError("this project's own mistake")
+        return write(self, item, content)
+
+    monkeypatch.setattr(ImageImport, "record_many", ContainerImport.record_many)
+    with make_port(data) as port:
+        with monkeypatch.context() as broken:
+            broken.setattr(ImageImport, "record", record)
+            ended = port.run(from_path=str(folder))
+        assert (ended["this_run"]["imported"], ended["this_run"]["failed"], ended["exit"]) == (8, 1, 3)
+        assert states(port)[bad] == ("failed", "record_failed")
+        assert port.run(from_path=str(folder))["this_run"]["imported"] == 1
+        assert check(port)["imported"] == 9
+
+
 SPOTS = (
     "unlade.voyage:Voyage._page_came@after",
     "unlade.ledger.books:Books.in_hand@after",
@@ -255,7 +281,8 @@ SPOTS = (
     "unlade.store.base:Store.put@before#2",
     "unlade.store.base:Store.put@after#2",
     "unlade.store.base:Store.put_bytes@after#2",
-    "unlade.ledger.books:Books.settle@after#2",
+    "unlade.ledger.books:Books.settle_many@before",
+    "unlade.ledger.books:Books.settle_many@after",
     "unlade.voyage:Voyage._after_commit@before#2",
     "unlade.ledger.books:Books.close@before",
 )

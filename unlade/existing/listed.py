@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mimetypes
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -123,14 +123,14 @@ def _record_all(
             raise Interrupted
         now = clock()
         records = catalogue.page(offset, PORTION, now)
-        landed: Sequence[tuple[Any, Any]] = ()
+        landed: list[tuple[Any, Any]] = []
         with transaction.atomic():
             entries = []
             for listed in books.take_page(records, None, now, later=True):
                 outcome = _outcome(importer, catalogue, listed.item, listed.record, prefix)
                 entries.append((listed.item, listed.record, outcome))
             if entries:
-                landed = books.settle_many(entries, now)
+                landed = [pair for pair in books.settle_many(entries, now) if pair is not None]
         listing.matched += len(landed)
         for consignment, row in landed:
             importer.after_commit(consignment, row)

@@ -217,7 +217,9 @@ class Books:
                 elif item.pk is not None and not met:
                     self.skipped += 1
         Item.objects.bulk_create(item for item in fresh if not later or item.state != S.PENDING)
-        Item.objects.bulk_update(known, _LISTED_FIELDS, batch_size=200)
+        Item.objects.bulk_create(
+            known, update_conflicts=True, unique_fields=["id"], update_fields=_LISTED_FIELDS, batch_size=500
+        )
         self.new += len(fresh)
         for item, record in edits:
             self._refresh(item, record, now)
@@ -524,8 +526,9 @@ class Books:
 
     def settle_many(
         self, entries: Sequence[tuple[Item, SourceRecord, Outcome]], now: datetime
-    ) -> list[tuple[Consignment, Any]]:
-        """The same for many items at once, a few queries for all, in the caller's transaction.
+    ) -> list[tuple[Consignment, Any] | None]:
+        """The same for many items at once, a few queries for all, in the caller's transaction; None for those without
+        a file. Good files are not held against earlier ones: it is for records whose edits nobody looks for.
 
         An exception of the project's own code is raised: then nothing of them is settled.
         """
@@ -557,7 +560,8 @@ class Books:
         for state in {item.state for item in items}:
             told = [(item, settled_detail(item, owners.get(item.pk))) for item in items if item.state == state]
             note_all(told, state, now, self.run)
-        return [(consignment, row) for (_, consignment, _), row in zip(stored, rows, strict=True)]
+        landed = {id(item): (consignment, row) for (item, consignment, _), row in zip(stored, rows, strict=True)}
+        return [landed.get(id(item)) for item in items]
 
     def _record(
         self, item: Item, record: SourceRecord, outcome: Outcome, content: Content
