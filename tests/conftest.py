@@ -26,6 +26,24 @@ def pytest_configure() -> None:
     settings.SECURE_SSL_REDIRECT = False
 
 
+#: Whole runs against a host, processes, many drawings: left out of `make test-fast`.
+SLOW = (
+    *("voyage", "lessons", "trace", "verify", "worklist", "fmp12road", "notify", "folder", "fmsim_clinic", "standalone"),
+    *("plan/test_pages.py", "media/test_workers.py", "fmp12/test_fuzz.py", "fmp12/test_source.py"),
+    *("desktop/test_script_text.py", "desktop/test_export_script.py", "clinic/test_admin.py", "clinic/test_relink.py"),
+    *("schedule/test_daemon.py", "schedule/test_quiet.py", "existing", "conformance", "records"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `SLOW` names."""
+    here = Path(__file__).parent
+    for item in items:
+        place = item.path.relative_to(here).as_posix()
+        if place in SLOW or place.partition("/")[0] in SLOW:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Path:
     """An SQLite file with all tables, to be copied."""

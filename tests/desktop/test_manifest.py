@@ -228,4 +228,5 @@ def test_memory_does_not_grow(tmp_path: Path) -> None:
         tracemalloc.stop()
         return found
 
-    assert peak(4) < 1.2 * peak(1)
+    peak(1)  # what is kept for good, regular expressions and the like, is not what is measured
+    assert peak(8) < 1.3 * peak(4)
