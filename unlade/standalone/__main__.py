@@ -94,6 +94,7 @@ def parser() -> argparse.ArgumentParser:
     tables = _verb(verbs, "tables", "take all records out of a database file", _TABLES)
     _of_a_file(tables)
     tables.add_argument("--to", required=True, type=Path, metavar="FILE.sqlite|DIR", help="an SQLite file, or a folder")
+    tables.add_argument("--csv", action="store_true", help="into a folder: CSV in place of JSON Lines")
     tables.add_argument("--files", type=Path, metavar="MANIFEST", help="the manifest of a pull of this file")
 
     demo = verbs.add_parser("demo", help="import real files from a simulated FileMaker host and show the result")
@@ -229,7 +230,7 @@ def _tables(given: argparse.Namespace) -> int:
     from unlade.standalone.tables import write_tables
 
     with Given(given.file, given.yes, given.salvage, tuple(given.outside)).open() as database:
-        found = write_tables(database, given.to, manifest=given.files)
+        found = write_tables(database, given.to, manifest=given.files, as_csv=given.csv)
     if given.json:
         _print_json(found.as_json())
     else:
