@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
@@ -220,13 +222,14 @@ def test_memory_does_not_grow(tmp_path: Path) -> None:
             [head(p, found=count), *(item(p * 1000 + n, "full") for n in range(1000)), part_end(p, 1000)]
             for p in range(1, count + 1)
         ]
-        folder = write(tmp_path / str(count), *parts)
+        folder = write(tmp_path / uuid4().hex, *parts)
+        gc.collect()
         tracemalloc.start()
-        with ManifestIndex.build(folder, tmp_path / f"{count}.sqlite") as index:
+        with ManifestIndex.build(folder, tmp_path / f"{uuid4().hex}.sqlite") as index:
             assert sum(1 for _ in index) == count * 1000
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return found
 
-    peak(1)  # what is kept for good, regular expressions and the like, is not what is measured
-    assert peak(8) < 1.3 * peak(4)
+    # Twice, since the interpreter's own table of names may happen to grow meanwhile, by megabytes at once.
+    assert min(peak(8), peak(8)) < 1.3 * min(peak(4), peak(4))
