@@ -30,8 +30,14 @@ FIELDS = [
 
 
 def typed(path: Path, records: list[dict[Any, str]]) -> Path:
-    rows = [RecordSpec(n, {(k if isinstance(k, tuple) else (k, 1)): v for k, v in row.items()}, n) for n, row in enumerate(records, 1)]
-    tables = [TableSpec(129, "sqlite_things", FIELDS, rows, {(8, 1): "1.5"}), TableSpec(130, 'a "b"/c', [FieldSpec(1, "x")])]
+    rows = [
+        RecordSpec(n, {(k if isinstance(k, tuple) else (k, 1)): v for k, v in row.items()}, n)
+        for n, row in enumerate(records, 1)
+    ]
+    tables = [
+        TableSpec(129, "sqlite_things", FIELDS, rows, {(8, 1): "1.5"}),
+        TableSpec(130, 'a "b"/c', [FieldSpec(1, "x")]),
+    ]
     writer.write(path, FileSpec(tables))
     return path
 
@@ -62,7 +68,9 @@ def test_values_by_type(unlade: Unlade, tmp_path: Path) -> None:
     assert (one["_record"], one["_record_"], one["day (as typed)"]) == (1, 7, "own")
     assert (two["name(3)"], two["weight"], two["weight (as typed)"]) == ("third", None, "about 3")
     assert (two["day"], two["day (as typed)_"], two["hour (as typed)"]) == (None, "spring", "?")
-    assert three["weight (as typed)"] == "12345678901234567890123" and three["weight"] == pytest.approx(1.23e22, rel=1e-2)
+    assert three["weight (as typed)"] == "12345678901234567890123" and three["weight"] == pytest.approx(
+        1.23e22, rel=1e-2
+    )
     assert (three["day"], three["day (as typed)_"]) == ("2024-05-31", "2024-05-31")
     assert four["weight (as typed)"] == "0.1234567890123456789"
     assert five["_record"] == 5 and five["name"] is None
@@ -125,13 +133,16 @@ def test_real_files_agree_with_a_second_reading(unlade: Unlade, tmp_path: Path, 
     path = sample(name)
     code, told = unlade("tables", path, "--to", tmp_path / "out.sqlite", "--yes")
     assert (code, told["tables"], told["records"]) == (0, COUNTS[name][0], COUNTS[name][2])
-    for table in naive.read(path)["tables"].values():
-        names = {field_id: one["name"] for field_id, one in table["fields"].items()}
-        texts = {field_id for field_id, one in table["fields"].items() if one["type"] == 1}
-        found = {row["_record"]: row for row in rows(tmp_path / "out.sqlite", table["name"])}
+    for name_of_table, table in naive.read(path).items():
+        fields = table["fields"]
+        found = {row["_record"]: row for row in rows(tmp_path / "out.sqlite", name_of_table)}
         assert set(found) == set(table["records"])
-        for record_id, record in table["records"].items():
-            for (field_id, repetition), text in record.items():
-                if field_id in texts:
-                    spelt = names[field_id] if repetition == 1 else f"{names[field_id]}({repetition})"
-                    assert found[record_id][spelt] == text
+        for number, (values, modification) in table["records"].items():
+            row = found[number]
+            assert row["_modification"] == modification
+            for (field, repetition), text in values.items():
+                spelt = fields[field][0] if repetition == 1 else f"{fields[field][0]}({repetition})"
+                if fields[field][1] == 1:
+                    assert row[spelt] == text
+                else:
+                    assert row[spelt] is not None or row[f"{spelt} (as typed)"] == text
