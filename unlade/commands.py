@@ -175,6 +175,9 @@ class ImportCommand(UnladeCommand):
             help="with --metadata: what a file's name (or its bytes) tells, where both would fit",
         )
         parser.add_argument(
+            "--max-rate", type=size_argument, metavar="SIZE", help="with --from: take at most so much a second, 5MB"
+        )
+        parser.add_argument(
             "--report", default="", metavar="FILE", help="with --from: write, row by row, what fits and what does not"
         )
         parser.add_argument("--retry-failed", action="store_true", help="try failures again that are final too")
@@ -239,6 +242,7 @@ class ImportCommand(UnladeCommand):
             encoding=options["encoding"],
             match=options["match"],
             report=options["report"],
+            max_rate=options["max_rate"],
             yes=options["yes"],
             order=ORDERS.get(options["order"], ""),
             write_marker=bool(settings["UNLADE_WRITE_MARKER"]),

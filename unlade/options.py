@@ -36,6 +36,7 @@ class RunOptions:
     columns: tuple[str, ...] = ()  #: names of a metadata file's columns, when it has no header
     encoding: str = ""  #: of a metadata file, when it cannot be told
     match: str = ""  #: by what files of a folder belong to rows: `record`, `id`, `path` or `md5`; "" by all of them
+    max_rate: int | None = None  #: bytes a second that are taken from a folder, on average
     report: str = ""  #: where to write what was matched and what was not
     yes: bool = False  #: every question is answered with yes
 
@@ -43,6 +44,8 @@ class RunOptions:
         for name in ("batch_size", "concurrency"):
             if getattr(self, name) < 1:
                 raise UsageError(f"--{name.replace('_', '-')} must be 1 or more")
+        if self.max_rate is not None and self.max_rate < 1:
+            raise UsageError("--max-rate must be more than nothing")
         if self.limit is not None and self.limit < 0:
             raise UsageError("--limit must be 0 or more")
         if self.max_time is not None and self.max_time <= timedelta(0):

@@ -165,6 +165,8 @@ class LocalLine(Line):
 
     def __init__(self, source: Source) -> None:
         self.notes = getattr(source, "notes", ())
+        if hasattr(source, "nap"):
+            source.nap = self.nap  # a wait that the run's end breaks off
         self.bridge, self.source, self.gate, self.toll = Bridge(), source, LocalGate(), LocalToll()
 
     def marker(self, importer: ContainerImport, rig: Rigging) -> Callable[[SourceRecord], str]:

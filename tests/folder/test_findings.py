@@ -196,3 +196,14 @@ def test_a_report_is_no_spreadsheet_formula(tmp_path: Path) -> None:
     opened(tmp_path / "tree", report=str(report)).close()
     assert ",'=cmd.jpg," in report.read_text()
     assert report.stat().st_mode & 0o077 == 0
+
+
+def test_a_rate_is_kept(tmp_path: Path) -> None:
+    write_export(tmp_path / "export", 5)
+    with closing(opened(tmp_path / "export", max_rate=100)) as source:
+        naps: list[float] = []
+        source.nap = naps.append
+        assert read_all(source) == {}
+        size = len(b"file 1" * 20)
+    # Nobody slept, so each file waits behind all before it: the first not at all.
+    assert [round(nap / (size / 100), 1) for nap in naps] == [1.0, 2.0, 3.0, 4.0]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -97,6 +99,7 @@ class FolderSource:
         *,
         notes: tuple[str, ...] = (),
         report: Path | None = None,
+        rate: int | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.root = root
@@ -105,6 +108,10 @@ class FolderSource:
         self._report = report
         self._clock = clock
         self._closed = False
+        self.nap: Callable[[float], None] = time.sleep  #: waits so many seconds; may raise `Interrupted`
+        self._rate = rate
+        self._free_at = 0.0
+        self._lock = threading.Lock()
         self._count = Count(catalogue.count(), count_is="files")
 
     def count(self) -> Count:
@@ -145,6 +152,8 @@ class FolderSource:
         """See `unlade.source.LocalFiles`: the file where it is, digested, and what is wrong with it by its record."""
         path, known = self._path(record, ref)
         try:
+            if self._rate is not None:
+                self._wait(path.stat().st_size / self._rate)
             with path.open("rb", buffering=0) as file:
                 before = os.fstat(file.fileno())
                 sha256, md5, size = _digest(file)
@@ -156,6 +165,15 @@ class FolderSource:
         name = known.name or path.name
         parcel = Parcel(path, ref.field, size, sha256, md5, name=name, borrowed_at=after.st_mtime_ns)
         return parcel, self._compare(record, ref, known, parcel)
+
+    def _wait(self, seconds: float) -> None:
+        """Take the next place in the line, which `seconds` long nobody else has."""
+        with self._lock:
+            now = time.monotonic()
+            start = max(now, self._free_at)
+            self._free_at = start + seconds
+        if start > now:
+            self.nap(start - now)
 
     def close(self) -> None:
         """Write the report with what the run found out; let go of the index."""
@@ -238,7 +256,11 @@ def open_folder(path: Path, importer: Declares, options: RunOptions) -> FolderSo
             notes.append(f"{litter} files of the system's own (.DS_Store and the like) were left out.")
         notes += _notes(catalogue)
         source = FolderSource(
-            found.root, catalogue, notes=tuple(notes), report=Path(options.report) if options.report else None
+            found.root,
+            catalogue,
+            notes=tuple(notes),
+            report=Path(options.report) if options.report else None,
+            rate=options.max_rate,
         )
         source.write_report()
     except BaseException:
