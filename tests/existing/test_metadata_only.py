@@ -152,6 +152,26 @@ def test_thumbnails_and_digests_come_with_reading(
         assert list(port.spool.glob("reading-*")) == []
 
 
+def test_a_check_that_reads_proves_what_was_only_listed(
+    make_port: PortMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = cargo(5)
+    folder = as_tree(data, tmp_path / "export")
+    with make_port(data) as port:
+        put(port, folder, "up")
+        command(port, monkeypatch, "--prefix", "up", "--no-thumbnails")
+        code, _ = command(port, monkeypatch, "images", name="filemaker_verify")
+        assert (code, {(item.sha256, item.proven_at) for item in port.items().values()}) == (0, {("", None)})
+        code, _ = command(port, monkeypatch, "images", "--read", name="filemaker_verify")
+        assert code == 0
+        for item in port.items().values():
+            assert (item.sha256, item.proven_at is None) == (port.store.sha256(item.key), False)
+        path = Path(port.store.root) / next(iter(port.items().values())).key  # type: ignore[attr-defined]
+        path.write_bytes(path.read_bytes()[::-1])
+        code, _ = command(port, monkeypatch, "images", "--read", "--again", name="filemaker_verify")
+        assert code == 1
+
+
 def test_copies_to_the_declared_key_only_when_asked(
     any_port: PortMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,7 @@ class _Answer:
     problem: str = ""  #: a kind of finding
     detail: str = ""
     size: int = 0
+    sha256: str = ""  #: of what was read
 
 
 def read_all(
@@ -113,6 +114,9 @@ def _take(reading: Reading, books: _Proofs, job: _Job, answer: _Answer, clock: C
     reading.read_bytes += answer.size
     if not answer.problem:
         if job.main:
+            if not item.sha256:
+                item.sha256 = answer.sha256
+                Item.objects.filter(pk=item.pk, key=job.key, sha256="").update(sha256=answer.sha256)
             books.proven(item)
         return
     kind = answer.problem if job.main else "spare_missing" if answer.problem == "object_missing" else "spare_damaged"
@@ -153,7 +157,7 @@ def _jobs(unread: QuerySet[Item], store: Store, skip: Container[int]) -> Iterato
         for item in batch:
             if item.pk in skip:
                 continue
-            if item.key and item.sha256:
+            if item.key:  # without a digest it was only listed until now: reading gives it one
                 yield _Job(item, item.key, item.sha256)
             beside = store.head(item.spare_key) if item.spare_key else None
             if beside is not None and beside.facts is not None:
@@ -190,6 +194,6 @@ def _read(store: Store, key: str, sha256: str) -> _Answer:
         if store.head(key) is None:
             return _Answer("object_missing")
         return _Answer("object_unreadable", type(error).__name__ if isinstance(error, OSError) else str(error), size)
-    if digest.hexdigest() != sha256:
+    if sha256 and digest.hexdigest() != sha256:
         return _Answer("object_damaged", f"it has sha256 {digest.hexdigest()}; {sha256} was stored", size)
-    return _Answer(size=size)
+    return _Answer(size=size, sha256=digest.hexdigest())
