@@ -1,0 +1,295 @@
+"""The listing in the ledger: a page of records becomes items; what is new, edited, gone, or the same by another road."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from unlade.cargo import Count, Outcome, RefStatus, Road, SourceRecord, Stored
+from unlade.importer import ContainerImport
+from unlade.ledger.events import note, note_all, settled_detail
+from unlade.ledger.models import Item
+from unlade.ledger.outcomes import SETTLED_FIELDS, OutcomeBooks, content_of
+from unlade.owners import normalise_ref
+from unlade.states import STORED, ItemState
+
+log = logging.getLogger(__name__)
+
+S = ItemState
+
+#: What a page changes.
+_LISTED_FIELDS = ["position", "seen_at", "gone_at", "record_id", "road", "mod_id", "attempts", "tries", "state"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A record of a page that needs carrying, with its item."""
+
+    item: Item
+    record: SourceRecord
+    refetch: bool = False  #: it is stored, but its record was edited and its file is wanted anew
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Look for edited records too; `refetch`: and fetch their files again (CONTRACT B1)."""
+
+    refetch: bool = False
+
+
+class PageBooks(OutcomeBooks):
+    """Takes pages of the source into the ledger."""
+
+    def counted(self, count: Count, now: datetime) -> None:
+        """Keep the source's own count. With `each` it is of values: of those that are known, and of records to come."""
+        found, count_is = count.found, count.count_is
+        if self.importer.each:
+            items = self.source.items.filter(gone_at=None)
+            found, count_is = max(0, count.found - self.alive()) + items.count(), "values"
+        if self.road != Road.API and self.source.count_is != count_is and self.source.counted_at:
+            return  # the host's own count stands; what a folder holds is the run's alone
+        self.source.found, self.source.total, self.source.count_is = found, count.total, count_is
+        self.source.counted_at = now
+        self.source.save(update_fields=["found", "total", "count_is", "counted_at"])
+
+    def alive(self) -> int:
+        """Records that are not gone."""
+        return self.source.items.filter(gone_at=None).values("record_id").distinct().count()
+
+    def known(self, record_ids: Sequence[str], since: datetime | None = None) -> set[str]:
+        """Which of these records the ledger has; with `since`, only those seen since then."""
+        rows = self.source.items.filter(record_id__in=record_ids)
+        if since is not None:
+            rows = rows.filter(seen_at__gte=since)
+        return set(rows.values_list("record_id", flat=True))
+
+    def take_page(
+        self,
+        records: Sequence[SourceRecord],
+        offset: int | None,
+        now: datetime,
+        changed: Changed | None = None,
+        *,
+        later: bool = False,
+    ) -> list[Listed]:
+        """Enter a page of records and return those that need carrying. One fixed number of queries a page.
+
+        `offset` is the place of the first one, None when places mean nothing. Settled items only get their place,
+        unless edits are looked for: a moved modification id refreshes the row, and may want the file anew.
+        `later`: new items that need carrying are not written yet, `settle_many` does it in the same transaction.
+        """
+        old = self._items_of(records)
+        keys = {normalise_ref(self.importer.identity_of(record)) for record in records} - {""}
+        rows = self.source.items.filter(identity_key__in=keys).order_by("-pk")
+        holders = dict(rows.values_list("identity_key", "record_id"))
+        fresh: list[Item] = []
+        known: list[Item] = []
+        listed: list[Listed] = []
+        edits: list[tuple[Item, SourceRecord]] = []
+        for index, record in enumerate(records):
+            position = None if offset is None else offset + index
+            for slot in self._slots(record):
+                item = old.get((record.record_id, slot))
+                if item is None:
+                    item = self._new_item(record, slot, holders, now)
+                    fresh.append(item)
+                else:
+                    known.append(item)
+                    item.gone_at = None
+                if self.road == Road.API or item.road == self.road:
+                    item.position = position
+                # The record that two pages share is not looked at twice.
+                met = item.pk is not None and item.seen_at >= self.run.started_at
+                item.seen_at = now
+                edited = changed if changed and item.pk is not None and self._edited(item, record, holders) else None
+                if edited is not None and item.state in STORED:
+                    if edited.refetch or self._says_other_file(item, record):
+                        listed.append(Listed(item, record, refetch=True))
+                    else:
+                        edits.append((item, record))
+                elif self._needs_carrying(item, record):
+                    listed.append(Listed(item, record))
+                elif item.pk is not None and not met:
+                    self.skipped += 1
+        Item.objects.bulk_create(item for item in fresh if not later or item.state != S.PENDING)
+        Item.objects.bulk_create(
+            known, update_conflicts=True, unique_fields=["id"], update_fields=_LISTED_FIELDS, batch_size=500
+        )
+        self.new += len(fresh)
+        for item, record in edits:
+            self._refresh(item, record, now)
+        closed = [item for item in fresh if item.state != S.PENDING]
+        for item in closed:
+            self._ends(item, item.state)
+        for state in {item.state for item in closed}:
+            note_all([(item, settled_detail(item)) for item in closed if item.state == state], state, now, self.run)
+        return listed
+
+    def _items_of(self, records: Sequence[SourceRecord]) -> dict[tuple[str, str], Item]:
+        """The items of these records, by (record id, slot); of another road they are known by their identity.
+
+        An item that came by another road is the same item (CONTRACT B5). Over the API it takes the API's ids.
+        """
+        ids = [record.record_id for record in records]
+        old = {
+            (item.record_id, item.slot): item for item in self.source.items.filter(record_id__in=ids, road=self.road)
+        }
+        by_identity = {normalise_ref(self.importer.identity_of(record)): record for record in records}
+        by_identity.pop("", None)
+        for item in self.source.items.filter(identity_key__in=by_identity).exclude(road=self.road).order_by("pk"):
+            record = by_identity[item.identity_key]
+            if (record.record_id, item.slot) in old:
+                continue
+            old[record.record_id, item.slot] = item
+            if self.road == Road.API:
+                item.record_id, item.mod_id, item.road = record.record_id, record.mod_id, self.road
+                if item.state == S.FAILED:
+                    # What that road could not give, this one may.
+                    item.move(S.PENDING)
+                    item.attempts, item.tries = [], 0
+        if self.road != Road.API:
+            self._join_exports(by_identity, old)
+        return old
+
+    def _join_exports(self, by_identity: dict[str, SourceRecord], old: dict[tuple[str, str], Item]) -> None:
+        """An export that tells no record ids has its records' made from their identity (`id=...`); the next one may
+        tell them, and the other way round. Both speak of one item."""
+        for item in self.source.items.filter(identity_key__in=by_identity, road=self.road).order_by("pk"):
+            record = by_identity[item.identity_key]
+            ids = (record.record_id, item.record_id)
+            if sum(text.startswith("id=") for text in ids) == 1 and any(text.isdigit() for text in ids):
+                old.setdefault((record.record_id, item.slot), item)
+
+    def _slots(self, record: SourceRecord) -> list[str]:
+        if not self.importer.each:
+            return [""]
+        filled = [name for name, ref in record.containers.items() if ref.status is not RefStatus.EMPTY]
+        return filled or [""]
+
+    def _new_item(self, record: SourceRecord, slot: str, holders: dict[str, str], now: datetime) -> Item:
+        importer = self.importer
+        item = Item(
+            source=self.source,
+            record_id=record.record_id,
+            road=self.road,
+            slot=slot,
+            mod_id=record.mod_id,
+            known_size=_size_hint(importer, record),
+            seen_at=now,
+        )
+        self._describe(item, record)
+        holder = holders.setdefault(item.identity_key, record.record_id) if item.identity_key else ""
+        if not importer.wants(record):
+            self._settled(item, S.ACCEPTED, "not_wanted", now)
+            item.accepted_by, item.accepted_why = importer.name, "the declaration leaves this record out"
+        elif not item.identity_key:
+            self._settled(item, S.FAILED, "no_identity", now)
+        elif holder != record.record_id:
+            self._settled(item, S.FAILED, "duplicate_identity", now)
+            item.detail = f"record {holder} has the same identity"
+        elif all(ref.status is RefStatus.EMPTY for ref in self._refs(record, slot)):
+            self._settled(item, S.EMPTY, "", now)
+        return item
+
+    def _refs(self, record: SourceRecord, slot: str) -> list[Any]:
+        names = [slot] if slot else self.importer.containers
+        return [record.containers[name] for name in names if name in record.containers]
+
+    def _settled(self, item: Item, state: str, reason: str, now: datetime) -> None:
+        item.move(state)
+        item.reason, item.final = reason, state == S.FAILED
+        item.settled_at, item.settled_in = now, self.run
+
+    def _needs_carrying(self, item: Item, record: SourceRecord) -> bool:
+        if self.road != Road.API and item.state == S.FAILED and item.in_hand_id is None:
+            # Another road may have what this one could not give; who has no identity is nobody there too.
+            return item.reason not in ("duplicate_identity", "no_identity")
+        if item.state == S.PENDING and item.in_hand_id is None:
+            if item.mod_id != record.mod_id and item.road == self.road:
+                item.mod_id, item.attempts, item.tries = record.mod_id, [], 0
+            return True
+        return False
+
+    def _edited(self, item: Item, record: SourceRecord, holders: dict[str, str]) -> bool:
+        """Whether the record was edited since; what is not stored is open again then."""
+        if item.road != self.road or item.mod_id == record.mod_id or item.in_hand_id is not None:
+            return False
+        self.edited += 1
+        if self._worth_another_try(item, record, holders):
+            item.move(S.PENDING)
+            note(item, "edited", item.seen_at, self.run)
+        elif item.state not in STORED and item.state != S.PENDING:
+            item.mod_id = record.mod_id
+        return True
+
+    def _worth_another_try(self, item: Item, record: SourceRecord, holders: dict[str, str]) -> bool:
+        if item.state == S.EMPTY:
+            return any(ref.status is not RefStatus.EMPTY for ref in self._refs(record, item.slot))
+        if item.state != S.FAILED:
+            return False
+        if item.reason not in ("duplicate_identity", "no_identity"):
+            return True
+        identity = normalise_ref(self.importer.identity_of(record))
+        return bool(identity) and holders.get(identity, item.record_id) == item.record_id
+
+    def _says_other_file(self, item: Item, record: SourceRecord) -> bool:
+        """Whether a declared digest or size field tells that the file is another one."""
+        field = self.importer.digest_field
+        digest = str(record.fields.get(field, "")).strip().lower() if field else ""
+        if len(digest) == 64:
+            return digest != item.sha256
+        size = _size_hint(self.importer, record) if self.importer.size_field else None
+        return size is not None and item.size is not None and size != item.size
+
+    def _refresh(self, item: Item, record: SourceRecord, now: datetime) -> None:
+        """Write an edited record's fields into the row; the file stays as it is, and so does the item's place."""
+        damaged = item.state == S.QUARANTINED
+        original = str(record.fields.get(self.importer.original_name, "")) if self.importer.original_name else ""
+        outcome = Outcome(
+            S.QUARANTINED if damaged else S.IMPORTED,
+            reason=item.reason if damaged else "",
+            detail=item.detail if damaged else "",
+            field=item.field,
+            stored=Stored(item.key, item.size or 0, item.sha256, existed=True),
+            thumbnail=Stored(item.thumbnail_key, item.thumbnail_size or 0, "") if item.thumbnail_key else None,
+            original_name=original or item.original_name,
+        )
+        try:
+            with transaction.atomic():
+                _, outcome = self._record(item, record, outcome, content_of(item))
+        except Exception:
+            log.exception("record %s: its row could not be refreshed; the next pass tries again", item.record_id)
+            return
+        self.skipped += item.state == outcome.state
+        item.move(outcome.state)
+        item.reason, item.detail, item.mod_id = outcome.reason, outcome.detail, record.mod_id
+        item.original_name = outcome.original_name[:255]
+        self._describe(item, record)
+        item.save(update_fields=SETTLED_FIELDS)
+        note(item, "edited", now, self.run, **settled_detail(item))
+
+    def missing_since(self, moment: datetime) -> QuerySet[Item]:
+        """Items that a full pass that began at `moment` did not meet."""
+        return self.source.items.filter(gone_at=None, seen_at__lt=moment)
+
+    def listed_through(self, place: int, anchor: str, complete: bool) -> None:
+        """Remember how far the listing came."""
+        source = self.source
+        if (source.listed_through, source.anchor, source.listing_complete) != (place, anchor, complete):
+            source.listed_through, source.anchor, source.listing_complete = place, anchor, complete
+            source.save(update_fields=["listed_through", "anchor", "listing_complete"])
+
+
+def _size_hint(importer: ContainerImport, record: SourceRecord) -> int | None:
+    if importer.size_field:
+        try:
+            return int(record.fields.get(importer.size_field, ""))
+        except (ValueError, TypeError):
+            return None
+    return next((ref.size for ref in record.containers.values() if ref.size), None)
