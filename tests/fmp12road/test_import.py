@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
+from fmsim.folder import read
 from tests.fmp12.samples import sample
 from tests.fmp12.writer import FieldSpec, TableSpec
 from tests.fmp12road.files import as_database, fields
@@ -13,7 +15,8 @@ from tests.voyage.harness import FULL, LESSER, PATH_ONLY, Port, PortMaker, cargo
 from tests.voyage.harness import record as make_record
 from unlade.errors import FieldMissing, Interrupted, LayoutMissing, UsageError
 from unlade.fileroad import agree
-from unlade.fmp12 import CutShort, EncryptedFile, NotFileMaker
+from unlade.fmp12 import CutShort, EncryptedFile, NotFileMaker, open_file
+from unlade.standalone.dataset import write_dataset
 
 
 def check(port: Port) -> dict[str, int]:
@@ -184,3 +187,21 @@ def test_options_of_folders_are_refused(make_port: PortMaker, tmp_path: Path) ->
     path = as_database(data, tmp_path / "Clinic.fmp12")
     with make_port(data) as port, pytest.raises(UsageError, match="--metadata"):
         port.run(from_path=str(path), yes=True, metadata="x.csv")
+
+
+def test_both_roads_bring_the_same_bytes(make_port: PortMaker, tmp_path: Path) -> None:
+    """The file, served as a Data API and imported, against the file read directly."""
+    path = as_database(cargo(15), tmp_path / "Clinic.fmp12")
+    with open_file(path) as database:
+        write_dataset(database, tmp_path / "host")
+        data = read(tmp_path / "host")
+        data.layouts[0].name = "API_Images"
+        with make_port(data, patients=False) as port:
+            assert port.run()["totals"]["unlinked"] == 15
+            for number, item in port.items().items():
+                record = database.record(database.table("Images"), int(number))
+                assert record is not None
+                with database.open(record.containers[item.field]) as stream:
+                    assert hashlib.sha256(stream.read()).hexdigest() == item.sha256
+                assert item.identity == record.values["id"].text and item.day == record.values["date"].value
+            assert port.run(from_path=str(path), yes=True)["this_run"]["imported"] == 0

@@ -61,6 +61,11 @@ examples:
 Numbers are numbers, dates are ISO. What was typed and is no date or number is NULL there, and stands as it was typed in
 the column `name (as typed)`. Container columns hold the path of the pulled file with --files, else its name."""
 
+_DATASET = """\
+examples:
+  unlade dataset Clinic.fmp12 host
+  python -m fmsim --dataset host                    a Data API with the same records and files"""
+
 _SURVEY = """\
 examples:
   unlade survey Clinic.fmp12
@@ -96,6 +101,10 @@ def parser() -> argparse.ArgumentParser:
     tables.add_argument("--to", required=True, type=Path, metavar="FILE.sqlite|DIR", help="an SQLite file, or a folder")
     tables.add_argument("--csv", action="store_true", help="into a folder: CSV in place of JSON Lines")
     tables.add_argument("--files", type=Path, metavar="MANIFEST", help="the manifest of a pull of this file")
+
+    dataset = _verb(verbs, "dataset", "write a database file as a folder that the simulator serves", _DATASET)
+    _of_a_file(dataset)
+    dataset.add_argument("folder", type=Path, metavar="FOLDER", help="a new folder")
 
     demo = verbs.add_parser("demo", help="import real files from a simulated FileMaker host and show the result")
     demo.add_argument("--images", type=int, default=24, metavar="N", help="how many records the host has (24)")
@@ -238,13 +247,30 @@ def _tables(given: argparse.Namespace) -> int:
     return found.exit_code
 
 
+def _dataset(given: argparse.Namespace) -> int:
+    from unlade.standalone.common import Given
+    from unlade.standalone.dataset import write_dataset
+    from unlade.standalone.words import watched
+
+    with (
+        Given(given.file, given.yes, given.salvage, tuple(given.outside)).open() as database,
+        watched("Files") as tick,
+    ):
+        found = write_dataset(database, given.folder, tick=tick)
+    if given.json:
+        _print_json(found.as_json())
+    else:
+        _console().print(found.line())
+    return found.exit_code
+
+
 def _demo(given: argparse.Namespace) -> int:
     from unlade.standalone.demo import run_demo
 
     return run_demo(given.folder, given.images)
 
 
-_VERBS = {"survey": _survey, "pull": _pull, "verify": _verify, "tables": _tables, "demo": _demo}
+_VERBS = {"survey": _survey, "pull": _pull, "verify": _verify, "tables": _tables, "dataset": _dataset, "demo": _demo}
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def _write(database: DatabaseFile, db: sqlite3.Connection, files: Mapping[Identi
             writer.add(record)
         writer.flush()
         for name, cells in writer.cells_of(database.globals(table)).items():
-            db.execute("INSERT INTO _globals VALUES (?, ?, ?, ?)", (_text(table.name), _text(name), *cells))
+            db.execute("INSERT INTO _globals VALUES (?, ?, ?, ?)", (clean(table.name), clean(name), *cells))
         written.tables += 1
 
 
@@ -134,7 +134,7 @@ class _TableWriter:
         self._database, self._db, self._table, self._files, self._written = database, db, table, files, written
         name = table.name.casefold()
         reserved = name.startswith("sqlite_") or name in ("_fields", "_globals")
-        self._name = _text(f"_{table.name}" if reserved else table.name)
+        self._name = clean(f"_{table.name}" if reserved else table.name)
         self._columns: dict[tuple[str, bool], int] = {}  # by name, and whether it is for what was typed
         self._types = {field.name: _DECLARED.get(field.type, "TEXT") for field in table.fields}
         self._rows: list[dict[int, Cell]] = []
@@ -191,7 +191,7 @@ class _TableWriter:
             return self._files[identity]
         thing = self._database.object(value)
         name = thing.file_name if thing is not None else value.reference
-        return _text(name or "unnamed")
+        return clean(name or "unnamed")
 
     def _put(self, row: dict[int, Cell], more: dict[str, Cell], name: str, typed: bool, cell: Cell, type_: str) -> None:
         if cell is None:
@@ -206,7 +206,7 @@ class _TableWriter:
         """The place of a column, made when it is new; None when the table is full."""
         place = self._columns.get((name, typed))
         if place is None and len(self._order) < _MOST_COLUMNS:
-            shown = _text(name + TYPED if typed else name)
+            shown = clean(name + TYPED if typed else name)
             taken = {one.casefold() for one in self._order}
             while shown.casefold() in taken:
                 shown += "_"
@@ -234,15 +234,15 @@ def _cell(value: Value) -> tuple[Cell, str | None]:
     elif isinstance(meant, date):
         cell = meant.isoformat()
     elif isinstance(meant, timedelta):
-        cell = _clock(meant)
+        cell = clock_text(meant)
     elif meant is None:
         cell = None
     else:
-        cell = _text(meant)
-    return cell, None if exact and meant is not None and not value.misfit else _text(value.text)
+        cell = clean(meant)
+    return cell, None if exact and meant is not None and not value.misfit else clean(value.text)
 
 
-def _clock(span: timedelta) -> str:
+def clock_text(span: timedelta) -> str:
     """`HH:MM:SS`, also beyond a day and below zero."""
     whole, micros = divmod(abs(span), timedelta(seconds=1))
     text = f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"
@@ -277,10 +277,10 @@ def _quoted(name: str) -> str:
 
 
 def _plain(value: object) -> Cell:
-    return int(value) if isinstance(value, int) else _text(str(value))
+    return int(value) if isinstance(value, int) else clean(str(value))
 
 
-def _text(text: str) -> str:
+def clean(text: str) -> str:
     """Text that can be written as UTF-8; FileMaker may hold half a character. Without NUL, which ends names in SQLite."""
     if text.isascii():
         return text.replace("\0", "\ufffd") if "\0" in text else text
