@@ -21,17 +21,20 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import OperationalError, ProgrammingError
 from rich.console import Console
 
+from unlade.dryrun import Forecast
 from unlade.errors import Interrupted, SettingsError, UnladeError, UsageError
-from unlade.importer import ContainerImport, declared, get_import
-from unlade.importing import Ended, interruptible, run_dry, run_import
+from unlade.importer import ContainerImport, declared, get_any_import
+from unlade.importing import Ended, Interruptible, interruptible, run_dry, run_import
 from unlade.notify import after_error, after_run
 from unlade.options import RunOptions
 from unlade.progress import BarReporter, PlainReporter, QuietReporter
+from unlade.records.declaring import RecordImport
+from unlade.records.running import RecordForecast, RecordsEnded, dry_records, run_records
 from unlade.rigging import Rigging, load_settings
 from unlade.schedule.recorded import recorded
 from unlade.settings import Settings
 from unlade.units import format_size, parse_duration, parse_size
-from unlade.voyage import Reporter, Voyage
+from unlade.voyage import Reporter
 
 
 def size_argument(text: str) -> int:
@@ -200,10 +203,10 @@ class ImportCommand(UnladeCommand):
 
     def work(self, **options: Any) -> int:
         """Run the import, then say how it ended, here and to whoever is to be told."""
-        importer = get_import(self.import_name or options["name"])
+        importer = get_any_import(self.import_name or options["name"])
         run_options = self.run_options(options)
         if run_options.dry_run:
-            forecast = run_dry(importer, self.rigging, run_options)
+            forecast = self.look_ahead(importer, run_options)
             self.say(forecast.text(importer.noun[1]))
             if options["json"]:
                 self.print_json({"source": importer.name, "outcome": "done", "dry_run": forecast.as_json(), "exit": 0})
@@ -216,6 +219,12 @@ class ImportCommand(UnladeCommand):
         code = self.summarise(importer, ended, run_options, options)
         after_run(ended, self.rigging)
         return code
+
+    def look_ahead(self, importer: ContainerImport, run_options: RunOptions) -> Forecast | RecordForecast:
+        """What a run would do, without doing it."""
+        if isinstance(importer, RecordImport):
+            return dry_records(importer, self.rigging, run_options)
+        return run_dry(importer, self.rigging, run_options)
 
     def run_options(self, options: dict[str, Any]) -> RunOptions:
         """The run's options, with settings where the command line says nothing."""
@@ -269,13 +278,15 @@ class ImportCommand(UnladeCommand):
     def sail(self, importer: ContainerImport, run_options: RunOptions, reporter: Reporter) -> Ended:
         """Run the import with Ctrl-C and SIGTERM bound to it."""
         with ExitLater() as later:
+            if isinstance(importer, RecordImport):
+                return run_records(importer, self.rigging, run_options, reporter, on_start=later.bind)
             return run_import(importer, self.rigging, run_options, reporter, on_start=later.bind)
 
     def summarise(
         self, importer: ContainerImport, ended: Ended, run_options: RunOptions, options: dict[str, Any]
     ) -> int:
         """The summary for a person, and the JSON object for a program."""
-        from unlade.report.summary import run_json, run_text
+        from unlade.report.summary import run_text
 
         if ended.error is not None and ended.exit_code not in (0, 3, 75, 130):
             self.complain(ended.error)
@@ -293,8 +304,16 @@ class ImportCommand(UnladeCommand):
             )
             self.say(text)
         if options["json"]:
-            self.print_json(run_json(ended.books.run))
+            self.print_json(ended_json(ended))
         return ended.exit_code
+
+
+def ended_json(ended: Ended) -> dict[str, Any]:
+    """CONTRACT A4's object; records' values that did not fit their columns are counted by field in `misfits`."""
+    from unlade.report.summary import run_json
+
+    more = {"misfits": dict(ended.misfits)} if isinstance(ended, RecordsEnded) else {}
+    return run_json(ended.books.run) | more
 
 
 def allowance_left(rig: Rigging) -> Callable[[], str]:
@@ -331,7 +350,7 @@ class ExitLater:
     def __enter__(self) -> ExitLater:
         return self
 
-    def bind(self, voyage: Voyage) -> None:
+    def bind(self, voyage: Interruptible) -> None:
         """From now on Ctrl-C ends this voyage in order."""
         self._stack.enter_context(interruptible(voyage, _last_words))
 

@@ -37,6 +37,8 @@ __all__ = [
     "RowFacts",
     "Thumbnail",
     "declared",
+    "declared_all",
+    "get_any_import",
     "get_import",
 ]
 
@@ -116,6 +118,8 @@ class LeftRow:
 class ContainerImport:
     """Base of all declarations of files to import. Subclass it, set the attributes, override the hooks you need."""
 
+    #: What is brought: `files`, or `records` alone (`unlade.records.RecordImport`).
+    carries: ClassVar[str] = "files"
     #: Unique name; `import_filemaker NAME` runs it.
     name: ClassVar[str] = ""
     #: Layout that is read; keep it lean: only the declared fields.
@@ -251,10 +255,22 @@ def _place_of(cls: type[ContainerImport]) -> int:
 
 
 def declared() -> dict[str, ContainerImport]:
-    """Every declared import by name, in the order of INSTALLED_APPS. Raises `ImproperlyConfigured` on a double name."""
+    """Every declared import of files by name, in the order of INSTALLED_APPS.
+
+    Raises `ImproperlyConfigured` on a double name.
+    """
+    return {name: importer for name, importer in declared_all().items() if importer.carries == "files"}
+
+
+def declared_all() -> dict[str, ContainerImport]:
+    """Every declared import by name: those of records first, since files belong to them, then those of files.
+
+    Each in the order of INSTALLED_APPS, within an app as they are written. Raises `ImproperlyConfigured` on a double
+    name.
+    """
     autodiscover_modules("imports")
     found: dict[str, ContainerImport] = {}
-    for cls in sorted(_all_subclasses(ContainerImport), key=_place_of):
+    for cls in sorted(_all_subclasses(ContainerImport), key=lambda cls: (cls.carries != "records", _place_of(cls))):
         if not cls.name:
             continue
         if cls.name in found and type(found[cls.name]) is not cls:
@@ -264,8 +280,16 @@ def declared() -> dict[str, ContainerImport]:
 
 
 def get_import(name: str) -> ContainerImport:
-    """The declaration of that name. Raises `UsageError` that lists the names there are."""
-    imports = declared()
+    """The declaration of files of that name. Raises `UsageError` that lists the names there are."""
+    return _named(name, declared())
+
+
+def get_any_import(name: str) -> ContainerImport:
+    """The declaration of that name, of files or of records. Raises `UsageError` that lists the names there are."""
+    return _named(name, declared_all())
+
+
+def _named(name: str, imports: Mapping[str, ContainerImport]) -> ContainerImport:
     if name not in imports:
         names = ", ".join(imports) or "none"
         raise UsageError(f"no import is named {name!r}", remedy=f"Declared imports: {names}.")

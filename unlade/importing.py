@@ -53,6 +53,18 @@ class Ended:
     retry_at: datetime | None = None
 
 
+class Sailing(Protocol):
+    """What can be sailed: a voyage for files, or one for records alone."""
+
+    interrupted: bool
+    curfew: Callable[[], None]
+
+    def interrupt(self) -> None: ...
+    def again(self) -> None: ...
+    def run(self) -> None: ...
+    def counters(self) -> dict[str, int]: ...
+
+
 def run_import(
     importer: ContainerImport,
     rig: Rigging,
@@ -99,22 +111,29 @@ def run_import(
         )
         if on_start is not None:
             on_start(voyage)
-        for note in line.notes:
-            reporter.note(note)
-        error = _sail(voyage, line, options, rig, reporter)
-        line.hang_up()
-        outcome, exit_code = outcome_of(error, books)
-        retry_at = _retry_at(error, line.gate)
-        books.run.troubles = line.troubles()
-        books.close(
-            outcome,
-            rig.clock(),
-            reason=str(error) if error else "",
-            exit_code=exit_code,
-            retry_at=retry_at,
-            **voyage.counters(),
-        )
-        return Ended(books, outcome, exit_code, error, retry_at)
+        return sail_and_close(voyage, books, line, options, rig, reporter)
+
+
+def sail_and_close(
+    voyage: Sailing, books: Books, line: Line, options: RunOptions, rig: Rigging, reporter: Reporter
+) -> Ended:
+    """Sail, hang up and close the books, whatever ended the run."""
+    for note in line.notes:
+        reporter.note(note)
+    error = _sail(voyage, line, options, rig, reporter)
+    line.hang_up()
+    outcome, exit_code = outcome_of(error, books)
+    retry_at = _retry_at(error, line.gate)
+    books.run.troubles = line.troubles()
+    books.close(
+        outcome,
+        rig.clock(),
+        reason=str(error) if error else "",
+        exit_code=exit_code,
+        retry_at=retry_at,
+        **voyage.counters(),
+    )
+    return Ended(books, outcome, exit_code, error, retry_at)
 
 
 def run_dry(importer: ContainerImport, rig: Rigging, options: RunOptions) -> Forecast:
@@ -127,13 +146,13 @@ def run_dry(importer: ContainerImport, rig: Rigging, options: RunOptions) -> For
         forecast.notes = line.notes
         return forecast
     except Transient as error:
-        raise _unreadable(error, line.gate) from error
+        raise unreadable(error, line.gate) from error
     finally:
         line.source.close()
         line.hang_up()
 
 
-def _sail(voyage: Voyage, line: Line, options: RunOptions, rig: Rigging, reporter: Reporter) -> UnladeError | None:
+def _sail(voyage: Sailing, line: Line, options: RunOptions, rig: Rigging, reporter: Reporter) -> UnladeError | None:
     """Run the voyage, with `wait` as often as it takes; returns what ended it."""
     try:
         while True:
@@ -149,7 +168,7 @@ def _sail(voyage: Voyage, line: Line, options: RunOptions, rig: Rigging, reporte
                     return Interrupted()
                 voyage.again()
             except Transient as error:
-                return _unreadable(error, line.gate)
+                return unreadable(error, line.gate)
             except UnladeError as error:
                 return error
             except (OperationalError, InterfaceError) as error:
@@ -177,7 +196,7 @@ def _retry_at(error: UnladeError | None, gate: Gatekeeper) -> datetime | None:
     return None
 
 
-def _unreadable(error: Transient, gate: Gatekeeper) -> UnladeError:
+def unreadable(error: Transient, gate: Gatekeeper) -> UnladeError:
     """A source that could not even be counted: the run has failed, or, when the breaker opened over it, rests."""
     try:
         gate.check()
@@ -188,7 +207,7 @@ def _unreadable(error: Transient, gate: Gatekeeper) -> UnladeError:
     return SourceError(str(error), remedy=error.remedy or "Run it again later; nothing is lost.")
 
 
-def _slept_until(moment: datetime, rig: Rigging, voyage: Voyage) -> bool:
+def _slept_until(moment: datetime, rig: Rigging, voyage: Sailing) -> bool:
     """False when a person broke the sleep."""
     while (left := (moment - rig.clock()).total_seconds()) > 0:
         if voyage.interrupted:

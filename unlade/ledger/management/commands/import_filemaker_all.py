@@ -10,14 +10,13 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from unlade.commands import ImportCommand, outcome_word
+from unlade.commands import ImportCommand, ended_json, outcome_word
 from unlade.errors import UnladeError, UsageError
-from unlade.importer import ContainerImport, declared
-from unlade.importing import run_dry
+from unlade.importer import ContainerImport, declared_all
 from unlade.ledger.models import Run
 from unlade.notify import after_error, after_run
 from unlade.options import RunOptions
-from unlade.report.summary import run_json, runs_json
+from unlade.report.summary import runs_json
 
 #: Options that speak of one import's records or files.
 _OF_ONE = ("only", "expect", "metadata", "columns", "match", "report")
@@ -58,10 +57,11 @@ class Room:
 
 
 class Command(ImportCommand):
-    """Runs every declared import, in the order of INSTALLED_APPS. Run it again to go on: each import knows where.
+    """Runs every declared import: records first, then files, each in the order of INSTALLED_APPS.
 
-    One that fails, rests or is locked does not keep the next from its turn; Ctrl-C ends all. The limits hold for all
-    of them together. Exit code: the one of CONTRACT A3 that goes before the others'.
+    Run it again to go on: each import knows where. One that fails, rests or is locked does not keep the next from its
+    turn; Ctrl-C ends all. The limits hold for all of them together; `--limit` is of downloads, records do not count.
+    Exit code: the one of CONTRACT A3 that goes before the others'.
     """
 
     import_name = "all"
@@ -83,7 +83,7 @@ class Command(ImportCommand):
         clock = self.rigging.clock
         room = Room(self.run_options(options), clock, clock())
         told: list[dict[str, Any]] = []
-        for importer in declared().values():
+        for importer in declared_all().values():
             if any(entry["exit"] == 130 for entry in told):
                 told.append(_without_a_run(importer, "interrupted", "Interrupted before its turn.", 130))
             elif (run_options := room.left()) is None:
@@ -101,9 +101,11 @@ class Command(ImportCommand):
         self, importer: ContainerImport, run_options: RunOptions, room: Room, options: dict[str, Any]
     ) -> dict[str, Any]:
         """One import, from its lock to its notices; CONTRACT A4's object."""
+        if importer.carries == "records":
+            run_options = replace(run_options, limit=None)  # a limit is of downloads, and records have none
         try:
             if run_options.dry_run:
-                forecast = run_dry(importer, self.rigging, run_options)
+                forecast = self.look_ahead(importer, run_options)
                 if not options["json"]:
                     self.say(forecast.text(importer.noun[1]))
                 return _without_a_run(importer, "done", None, 0) | {"dry_run": forecast.as_json()}
@@ -117,7 +119,7 @@ class Command(ImportCommand):
         quiet = {"json": False, "verbosity": 0 if options["json"] else options["verbosity"]}
         self.summarise(importer, ended, run_options, options | quiet)
         after_run(ended, self.rigging)
-        return run_json(ended.books.run)
+        return ended_json(ended)
 
 
 def _without_a_run(importer: ContainerImport, outcome: str, reason: str | None, code: int) -> dict[str, Any]:

@@ -1,0 +1,142 @@
+"""The ledger of a run over records: a page is one transaction, all of it or nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import InterfaceError, OperationalError, transaction
+
+from unlade.cargo import SourceRecord
+from unlade.errors import UnladeError
+from unlade.ledger.books import Books, metadata_of
+from unlade.ledger.events import note_all, settled_detail
+from unlade.ledger.models import Item
+from unlade.owners import normalise_ref
+from unlade.records.converting import plain
+from unlade.records.declaring import RecordImport
+from unlade.records.judging import FAIL, LEAVE, PASS, WRITE, Verdict
+from unlade.states import ItemState
+
+log = logging.getLogger(__name__)
+
+S = ItemState
+
+
+class RowRefused(UnladeError):
+    """A record's row could not be written, so nothing of its page was."""
+
+
+class RecordBooks(Books):
+    """The ledger of one run of one import of records."""
+
+    importer: RecordImport
+
+    def write_page(self, verdicts: Sequence[Verdict], now: datetime) -> None:
+        """Write rows and items of one page. Raises `RowRefused`; then nothing of it is written."""
+        with transaction.atomic():
+            rows = self._locked(verdicts)
+            written: list[tuple[Any, SourceRecord]] = []
+            fresh: list[Item] = []
+            known: list[Item] = []
+            for verdict in verdicts:
+                if not verdict.settles:
+                    continue
+                if verdict.action == WRITE:
+                    written.append((self._write_row(verdict, rows), verdict.record))
+                row = written[-1][0] if verdict.action == WRITE else None
+                item = self._settled_item(verdict, row, now)
+                (fresh if item.pk is None else known).append(item)
+            Item.objects.bulk_create(fresh)
+            Item.objects.bulk_update(known, _FIELDS, batch_size=100)
+            same = [each.item.pk for each in verdicts if each.item is not None and not each.settles]
+            self.source.items.filter(pk__in=same).update(seen_at=now, gone_at=None)
+            items = [*fresh, *known]
+            for state in {item.state for item in items}:
+                told = [(item, settled_detail(item)) for item in items if item.state == state]
+                note_all(told, state, now, self.run)
+        for item in items:
+            self._ends(item, item.state)
+        self.new += len(fresh)
+        self.edited += len(known)
+        for row, record in written:
+            self.importer.after_commit(row, record)
+
+    def passed_over(self, verdicts: Sequence[Verdict], counted: set[str]) -> None:
+        """Count the records that stay as they are; `counted` are those that this run has met before."""
+        self.skipped += sum(
+            not each.settles and each.action != PASS and each.record.record_id not in counted for each in verdicts
+        )
+
+    def _locked(self, verdicts: Sequence[Verdict]) -> dict[Any, Any]:
+        """The rows that will be written, as they are now, and nobody else's until the page is written."""
+        pks = [each.row.pk for each in verdicts if each.action == WRITE and each.row is not None]
+        found = self.importer.model_class._base_manager.select_for_update().filter(pk__in=pks)
+        return {row.pk: row for row in found}
+
+    def _write_row(self, verdict: Verdict, rows: dict[Any, Any]) -> Any:
+        importer, record = self.importer, verdict.record
+        row = rows.get(verdict.row.pk) if verdict.row is not None else None
+        try:
+            if row is None:
+                row = importer.model_class(**{importer.match: verdict.identity})
+            for name, value in verdict.reading.values.items():
+                setattr(row, name, value)
+            if importer.metadata:
+                kept = getattr(row, importer.metadata) or {}
+                raw = {plain(name): plain(value) for name, value in metadata_of(record).items()}
+                setattr(row, importer.metadata, {**kept, **raw})
+            importer.record(row, record)
+            row.save()
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            log.exception("record %s: its row could not be written", record.record_id)
+            raise RowRefused(
+                f"Record {record.record_id}: its row could not be written ({type(error).__name__}); nothing of its "
+                "page was.",
+                remedy="Correct the declaration or the record (the log has the trace), then run it again: it goes on "
+                "with this page.",
+            ) from error
+        return row
+
+    def _settled_item(self, verdict: Verdict, row: Any, now: datetime) -> Item:
+        record = verdict.record
+        item = verdict.item or Item(source=self.source, record_id=record.record_id, road=self.road)
+        item.mod_id, item.seen_at, item.gone_at = record.mod_id, now, None
+        self._describe(item, record)
+        item.identity_key = normalise_ref(item.identity)[:255]
+        item.settled_at, item.settled_in, item.next_try_at = now, self.run, None
+        item.tries += 1
+        item.notes, item.detail, item.reason = [], verdict.detail, verdict.reason
+        if verdict.action == LEAVE:
+            self._settled(item, S.ACCEPTED, "not_wanted", now)
+            item.accepted_by, item.accepted_why = self.importer.name, "the declaration leaves this record out"
+        elif verdict.action == FAIL:
+            item.move(S.FAILED)
+            item.final = verdict.reason in ("no_identity", "duplicate_identity")
+        else:
+            self._written(item, verdict, row)
+        return item
+
+    def _written(self, item: Item, verdict: Verdict, row: Any) -> None:
+        reading = verdict.reading
+        match = next(iter(reading.open_links), None)
+        item.move(S.UNLINKED if match else S.IMPORTED)
+        item.final, item.row = False, str(row.pk)
+        item.accepted_by, item.accepted_why = "", ""
+        item.reason = match.reason if match else ""
+        details = [match.detail] if match else []
+        details += [f"{misfit.field}: {misfit.why}; the value is kept" for misfit in reading.misfits]
+        item.detail = "; ".join(details)
+        if not self.importer.metadata:
+            item.notes = [f"{misfit.field} ({misfit.why}): {misfit.raw}" for misfit in reading.misfits]
+
+
+_FIELDS = [
+    *("mod_id", "seen_at", "gone_at", "identity", "identity_key", "owner_ref", "owner_key", "day", "category"),
+    *("settled_at", "settled_in", "next_try_at", "tries", "notes", "detail", "reason", "state", "final", "row"),
+    *("accepted_by", "accepted_why"),
+]

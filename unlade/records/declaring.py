@@ -1,0 +1,102 @@
+"""`RecordImport`: which layout's records become which model's rows, column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.apps import apps
+from django.db.models import Field, Model
+
+from unlade.cargo import SourceRecord
+from unlade.importer import ContainerImport
+from unlade.owners import Owner
+from unlade.records.converting import Converter, text
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The source's field whose value goes into a model's column, and by which converter."""
+
+    field: str
+    convert: Converter = text
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The source's field with another record's id, for a foreign key to the row of `model` that has it in `match`.
+
+    Ids are compared as owners' ids are (`unlade.owners`). As long as the other row is not here, or two fit, the record
+    is `unlinked` and the key empty; every later run looks again.
+    """
+
+    field: str
+    model: type[Model] | str
+    match: str = "filemaker_id"
+
+    @property
+    def owner(self) -> Owner:
+        """The same, for `OwnerFinder`."""
+        return Owner(self.field, self.model, self.match)
+
+
+class RecordImport(ContainerImport):
+    """Base of all declarations of records to import. Subclass it, set the attributes, override the hooks you need.
+
+    Ledger, host and reports ask it what they ask of an import of files; containers on the layout are left alone.
+    """
+
+    carries = "records"
+    noun = ("record", "records")
+    #: The project's model, or its label `app.Model`.
+    model: ClassVar[type[Model] | str] = ""
+    #: The model's text column with FileMaker's id: unique, and indexed on its upper-case form (`unlade.owners`).
+    match: ClassVar[str] = "filemaker_id"
+    #: The model's columns and where their values come from; all other columns are never touched.
+    fields: ClassVar[Mapping[str, Column | Link]] = {}
+    #: A JSONField that keeps all of the source's fields as they were read, "" for none.
+    metadata: ClassVar[str] = ""
+
+    # What a project may override, beside `wants`.
+
+    def record(self, row: Any, record: SourceRecord) -> None:  # type: ignore[override]
+        """Called before a row is saved, with its columns set: set what no `Column` can.
+
+        Called inside the page's transaction. An exception ends the run; nothing of the page is written then.
+        """
+
+    def after_commit(self, row: Any, record: SourceRecord) -> None:  # type: ignore[override]
+        """Called once the page with this row is committed."""
+
+    # What the engine asks.
+
+    @property
+    def model_class(self) -> type[Model]:
+        return apps.get_model(self.model) if isinstance(self.model, str) else self.model
+
+    def columns(self) -> dict[str, Column]:
+        """The plain ones."""
+        return {name: column for name, column in self.fields.items() if isinstance(column, Column)}
+
+    def links(self) -> dict[str, Link]:
+        """The foreign keys."""
+        return {name: link for name, link in self.fields.items() if isinstance(link, Link)}
+
+    def model_field(self, name: str) -> Field[Any, Any]:
+        """The model's field. Raises `FieldDoesNotExist`."""
+        found = self.model_class._meta.get_field(name)
+        assert isinstance(found, Field)
+        return found
+
+    def owner_ref_of(self, record: SourceRecord) -> str:
+        """The id of the first linked record, for the ledger; "" without one."""
+        link = next(iter(self.links().values()), None)
+        return str(record.fields.get(link.field, "")).strip() if link else ""
+
+    def fields_needed(self) -> list[str]:
+        """Every field that must be on the layout."""
+        return list(dict.fromkeys([self.identity, *(each.field for each in self.fields.values())]))
+
+
+__all__ = ["Column", "Link", "RecordImport"]
