@@ -36,9 +36,11 @@ def test_all_within_a_limit_and_to_the_end(pier: PierMaker, data: DataSet) -> No
         add_patients(data)
         code, told = here.all("--limit", "8")
         assert (code, told["exit"], told["outcome"]) == (0, 0, "limit")
-        assert list(told["sources"]) == ["images", "documents"]
+        assert list(told["sources"]) == ["clinics", "patients", "images", "documents"], (
+            "whom files belong to comes first"
+        )
         assert (told["sources"]["images"]["found"], told["sources"]["documents"]["found"]) == (6, 8)
-        assert [run.downloads for run in Run.objects.order_by("pk")] == [6, 2], "the limit is for both"
+        assert [run.downloads for run in Run.objects.order_by("pk")] == [0, 0, 6, 2], "the limit is for both"
         code, told = here.all("--limit", "0")
         assert (code, told["sources"]["images"]["outcome"], told["sources"]["documents"]["outcome"]) == (
             0,
@@ -67,7 +69,10 @@ def test_a_source_that_fails_keeps_no_other_from_its_turn(pier: PierMaker, data:
         assert (images["outcome"], images["exit"]) == ("failed", 1) and "API_Images" in images["reason"]
         assert (documents["outcome"], documents["exit"], documents["totals"]["imported"]) == ("done", 0, 8)
         noted = {(notice.kind, notice.payload["source"]) for notice in Notice.objects.all()}
-        assert noted == {("failed", "images"), ("completed", "documents")}
+        assert noted == {
+            ("failed", "images"),
+            *(("completed", name) for name in ("clinics", "patients", "documents")),
+        }
     data.layouts.append(layout)
     with pier(data) as here:
         code, told = here.all()
@@ -83,7 +88,7 @@ def test_while_the_host_rests_nothing_is_asked_for_the_next(pier: PierMaker, dat
         images, documents = told["sources"]["images"], told["sources"]["documents"]
         assert (images["exit"], documents["exit"], documents["requests"]) == (75, 75, 0)
         assert images["retry_at"] and documents["retry_at"]
-        assert here.sim.stats()["logins"] == 1
+        assert here.sim.stats()["logins"] == 3
 
 
 def test_settings_that_are_wrong_are_said_of_each(pier: PierMaker, data: DataSet) -> None:
@@ -99,6 +104,8 @@ def test_a_dry_run_foretells_each(pier: PierMaker, data: DataSet) -> None:
         code, told = here.all("--dry-run")
         assert (code, told["outcome"]) == (0, "done")
         assert {name: entry["dry_run"]["found"] for name, entry in told["sources"].items()} == {
+            "clinics": 3,
+            "patients": len(data.tables["Patients"]),
             "images": 6,
             "documents": 8,
         }
@@ -129,7 +136,7 @@ def test_after_an_interrupt_no_other_begins(pier: PierMaker, data: DataSet, monk
     with pier(data) as here:
         code, told = here.all()
         assert (code, told["exit"], told["outcome"]) == (130, 130, "interrupted")
-        assert [entry["run"] for entry in told["sources"].values()] == [1, None]
+        assert [entry["run"] for entry in told["sources"].values()] == [1, None, None, None]
 
 
 @pytest.mark.slow

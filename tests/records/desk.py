@@ -46,6 +46,19 @@ class Desk(Pier):
         """A dry run."""
         return dry_records(declaration(name), self.rigging(), RunOptions(**options))
 
+    def settings(self) -> dict[str, str]:
+        """What a process of its own is told by its environment."""
+        return {
+            "FILEMAKER_URL": self.sim.url,
+            "FILEMAKER_DATABASE": self.sim.database,
+            "FILEMAKER_ACCOUNT": self.sim.account,
+            "FILEMAKER_PASSWORD": self.sim.password,
+            "UNLADE_STORE": (self.folder / "store").as_uri(),
+            "UNLADE_SPOOL": str(self.folder / "spool"),
+            "UNLADE_PACE": "off",
+            **self.environ,
+        }
+
     def rows(self, table: str = "Patients") -> list[Any]:
         """The host's own rows."""
         return list(self.sim.host.tables.named(table).rows)
