@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from unlade.cargo import SourceRecord
-from unlade.errors import Interrupted, UsageError
-from unlade.fmp12 import DatabaseFile, FileSource, choose_table, open_file
+from unlade.errors import Interrupted, RecordGone, UsageError
+from unlade.fmp12 import Container, ContainerStream, DatabaseFile, FileSource, choose_table, open_file
 from unlade.fmp12.records import Record
 from unlade.options import RunOptions
 
@@ -70,6 +70,23 @@ class ImportedFile(FileSource):
         made = super()._record(record)
         more = {name: made.fields[known] for name, known in self.spelt.items() if name != known}
         return replace(made, fields={**made.fields, **more}) if more else made
+
+    def streams_of(self, record: SourceRecord, name: str) -> list[tuple[str, int]]:
+        """Streams of a container's object besides its file: type and bytes."""
+        container = self._container(record, name)
+        thing = self.database.object(container) if container is not None else None
+        return [(one.type, one.size) for one in thing.streams if one.type != thing.main] if thing else []
+
+    def open_stream(self, record: SourceRecord, name: str, stream: str) -> ContainerStream:
+        """One of them. Raises as `DatabaseFile.open` does."""
+        container = self._container(record, name)
+        if container is None:
+            raise RecordGone(f"record {record.record_id}, {name}: it is empty")
+        return self.database.open(container, stream=stream, keep_damaged=True)
+
+    def _container(self, record: SourceRecord, name: str) -> Container | None:
+        found = self.database.record(self.table, int(record.record_id))
+        return found.containers.get(self._known(name)) if found else None
 
 
 def open_database(path: Path, importer: ContainerImport, options: RunOptions) -> ImportedFile:

@@ -8,10 +8,13 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from unlade.against import compare
 from unlade.commands import UnladeCommand
 from unlade.errors import UsageError
+from unlade.fileroad import open_database
 from unlade.importer import ContainerImport, declared, get_import
 from unlade.ledger.models import Source
+from unlade.options import RunOptions
 from unlade.report.command import paper_options
 from unlade.report.private import write_private
 from unlade.store import Store
@@ -32,11 +35,20 @@ class Command(UnladeCommand):
         parser.add_argument("names", nargs="*", metavar="NAME", help="declared imports; all of them by default")
         parser.add_argument("--read", action="store_true", help="read every object and compare its sha256")
         parser.add_argument("--again", action="store_true", help="with --read: begin anew, do not go on where it was")
+        parser.add_argument(
+            "--against",
+            type=Path,
+            metavar="FILE.fmp12",
+            help="prove one import by the database file: bytes, rows, owners",
+        )
+        parser.add_argument("--yes", action="store_true", help="answer every question with yes, for scripts")
         parser.add_argument("--report", type=Path, metavar="FILE", help="write all findings to FILE (.json: as JSON)")
 
     def work(self, **options: Any) -> int:
         if options["again"] and not options["read"]:
             raise UsageError("--again belongs to --read")
+        if options["against"]:
+            return self._against(options)
         imports = {name: get_import(name) for name in options["names"]} or declared()
         store = self.rigging.store()
         try:
@@ -60,6 +72,31 @@ class Command(UnladeCommand):
             for name, verdict in verdicts.items():
                 self.say(render(verdict, imports[name], zone=self.rigging.zone(), **draw).rstrip())
         return code
+
+    def _against(self, options: dict[str, Any]) -> int:
+        """Compare one import with a database file; nothing is asked of FileMaker."""
+        if len(options["names"]) != 1 or options["read"] or not options["against"].exists():
+            raise UsageError("--against takes one import and a file that is there; it reads everything anyway")
+        importer, store = get_import(options["names"][0]), self.rigging.store()
+        try:
+            file = open_database(options["against"], importer, RunOptions(yes=options["yes"]))
+            try:
+                found = compare(importer, store, file)
+            finally:
+                file.close()
+        finally:
+            store.close()
+        if options["report"]:
+            write_private(options["report"], json.dumps(found.as_json(), ensure_ascii=False, indent=1) + "\n")
+        if options["json"]:
+            self.print_json(found.as_json())
+        else:
+            for one in found.findings[:50]:
+                self.say(str(one))
+            if len(found.findings) > 50:
+                self.say(f"... and {len(found.findings) - 50:,} more; --report FILE has them all")
+            self.say(found.line())
+        return found.exit_code
 
     def _verify(self, importer: ContainerImport, store: Store, options: dict[str, Any], quiet: bool) -> Verdict:
         with ReadingShown(self.console(), quiet=quiet) as shown:
