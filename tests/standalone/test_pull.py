@@ -23,6 +23,7 @@ from tests.fmp12.writer import FieldSpec, FileSpec, ObjectSpec, RecordSpec, Ref,
 from tests.servers import S3Server
 from tests.standalone.files import Unlade, images, jpeg
 from unlade.fmp12 import open_file
+from unlade.standalone.targets import open_target
 
 MEMBERS = ["table", "record", "modification", "field", "repetition", "file", "original_name", "mime_type", "size"]
 MEMBERS += ["sha256", "proof", "state"]
@@ -267,6 +268,25 @@ def test_damage_to_the_file_itself(unlade: Unlade, tmp_path: Path) -> None:
     assert code == 3 and not told["salvage"]["nothing_lost"]
     assert told["states"]["verified"] >= 30
     assert sums_hold(tmp_path / "b") >= 30
+
+
+def test_two_at_once_do_not_mix(unlade: Unlade, tmp_path: Path) -> None:
+    path, out = images(tmp_path / "Clinic.fmp12", 2), tmp_path / "out"
+    held = open_target(str(out), write=True)
+    code, _ = unlade("pull", path, "--to", out, "--yes")
+    assert code == 75 and "Another process" in unlade.err
+    held.close()
+    assert unlade("pull", path, "--to", out, "--yes")[0] == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
+def test_only_the_owner_looks_into_it(unlade: Unlade, tmp_path: Path) -> None:
+    path = images(tmp_path / "Clinic.fmp12", 2)
+    unlade("pull", path, "--to", tmp_path / "out", "--yes")
+    unlade("tables", path, "--to", tmp_path / "t.sqlite", "--yes")
+    unlade("tables", path, "--to", tmp_path / "t", "--yes")
+    unlade("dataset", path, tmp_path / "host", "--yes")
+    assert all((tmp_path / name).stat().st_mode & 0o077 == 0 for name in ("out", "t.sqlite", "t", "host"))
 
 
 def test_what_is_no_database(unlade: Unlade, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from unlade.standalone.common import Tick, choose, no_tick
 from unlade.standalone.manifest import Identity, Line, read_manifest
 from unlade.standalone.pull import Pull, Pulled
 from unlade.standalone.tables import clean, clock_text
-from unlade.standalone.targets import open_target
+from unlade.standalone.targets import open_target, private_folder
 
 FILES = "files"
 ACCOUNT = {"name": "unlade", "password": "unlade", "privileges": ["fmrest"]}
@@ -56,6 +56,7 @@ def write_dataset(database: DatabaseFile, folder: Path, *, tick: Tick = no_tick)
     """
     if folder.exists() and (folder.is_file() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there already", remedy="Name another folder.")
+    private_folder(folder)
     target = open_target(str(folder / FILES), write=True)
     try:
         pulled = Pull(database, target, choose(database, []), tick=tick).run()

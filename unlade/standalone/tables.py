@@ -24,6 +24,7 @@ from unlade import keys
 from unlade.errors import UsageError
 from unlade.fmp12 import Container, DatabaseFile, FieldType, Record, Table, Value
 from unlade.standalone.manifest import Identity, read_manifest
+from unlade.standalone.targets import private_folder
 
 RECORD, MODIFICATION, MORE = "_record", "_modification", "_more"
 TYPED = " (as typed)"  #: behind the name of a column that holds what was typed
@@ -97,11 +98,12 @@ def write_tables(database: DatabaseFile, to: Path, *, manifest: Path | None = No
             _write(database, db, files, written)
             db.execute("COMMIT")
             if to.suffix.lower() not in _SUFFIXES:
-                to.mkdir(exist_ok=True)
+                private_folder(to)
                 _dump(db, to, as_csv=as_csv)
                 return written
         with base.open("rb+") as file:
             os.fsync(file.fileno())
+        base.chmod(0o600)
         base.replace(to)
     return written
 

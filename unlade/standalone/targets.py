@@ -14,9 +14,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from shutil import rmtree
 
+from filelock import FileLock, Timeout
+
 from unlade import keys
 from unlade.cargo import Facts
-from unlade.errors import StoreError, StoreRefused
+from unlade.errors import LockedElsewhere, StoreError, StoreRefused
 from unlade.standalone.manifest import MANIFEST, SUMS, Line, replace_file
 
 CHUNK = 1 << 20
@@ -28,6 +30,7 @@ class Target(ABC):
     url: str
     desk: Path  #: a folder for temporary files
     manifest: Path  #: where the manifest grows
+    _lock: FileLock | None = None
 
     @abstractmethod
     def put(self, key: str, path: Path, line: Line) -> str:
@@ -56,6 +59,20 @@ class Target(ABC):
     def close(self) -> None:
         """Remove what is temporary."""
         rmtree(self.desk, ignore_errors=True)
+        if self._lock is not None:
+            Path(self._lock.lock_file).unlink(missing_ok=True)
+            self._lock.release()
+
+    def _hold(self, path: Path) -> None:
+        """Let nobody else write there; the lock dies with its holder."""
+        self._lock = FileLock(path)
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            self._lock = None
+            raise LockedElsewhere(
+                f"Another process is writing to {self.url}.", remedy="Run the same command again when it is done."
+            ) from None
 
 
 class FolderTarget(Target):
@@ -67,11 +84,13 @@ class FolderTarget(Target):
         self.desk = root / ".unlade" / "tmp"
         if write:
             try:
-                self.desk.mkdir(parents=True, exist_ok=True, mode=0o700)
+                private_folder(root)
+                private_folder(self.desk)
             except OSError as error:
                 raise StoreRefused(
                     f"{root} cannot be written: {error.strerror}.", remedy="Name another --to."
                 ) from None
+            self._hold(self.desk.parent / "lock")
         elif not root.is_dir():
             raise StoreRefused(f"{root} is no folder.")
 
@@ -140,7 +159,8 @@ class StoreTarget(Target):
         folder = state or Path.home() / ".unlade" / "pull" / re.sub(r"[^A-Za-z0-9.-]+", "_", url)
         self.manifest = folder / MANIFEST
         if write:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(folder)
+            self._hold(folder / "lock")
             if not self.manifest.exists() and self._store.head(MANIFEST) is not None:
                 self._store.read(MANIFEST, self.manifest)
 
@@ -184,6 +204,13 @@ def open_target(to: str, *, write: bool, state: Path | None = None) -> Target:
 
         return FolderTarget(Path(local_path(to)), write=write)
     return FolderTarget(Path(to), write=write)
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder, if it is not there, that its owner alone can look into: what is written is often health data."""
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def keys_of_another(key: str, line: Line) -> tuple[str, str]:
