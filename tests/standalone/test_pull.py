@@ -68,6 +68,21 @@ def test_real_files(unlade: Unlade, tmp_path: Path, name: str) -> None:
     assert unlade("verify", tmp_path / "out" / "manifest.jsonl", tmp_path / "out")[0] == 0
 
 
+def test_the_survey_as_a_page(unlade: Unlade, tmp_path: Path) -> None:
+    fields = [FieldSpec(1, "<script>photo</script>", "container"), FieldSpec(2, "name")]
+    records = [RecordSpec(1, {(1, 1): Ref(1), (2, 1): "secret value"})]
+    table = TableSpec(
+        129, "Images & more", fields, records, {}, [ObjectSpec(1, writer.picture(jpeg(1), "private.jpg"))]
+    )
+    writer.write(tmp_path / "in.fmp12", FileSpec([table]))
+    page = tmp_path / "page.html"
+    assert unlade("survey", tmp_path / "in.fmp12", "--html", page, "--yes")[0] == 0
+    text = page.read_text(encoding="utf-8")
+    assert "Images &amp; more" in text and "&lt;script&gt;photo" in text and "<script" not in text
+    assert ".jpg 1" in text and "secret" not in text and "private" not in text
+    assert os.name == "nt" or page.stat().st_mode & 0o077 == 0
+
+
 def test_open_storage_beside_the_file(unlade: Unlade, tmp_path: Path) -> None:
     data = jpeg(7)
     streams = writer.outside_streams(data, "far.jpg", "Images/photo/")

@@ -69,6 +69,7 @@ examples:
 _SURVEY = """\
 examples:
   unlade survey Clinic.fmp12
+  unlade survey Clinic.fmp12 --html survey.html     names and counts on one page; no values, no pictures
   unlade survey Clinic.fmp12 --objects --json       read every file too, against its digest"""
 
 
@@ -83,6 +84,8 @@ def parser() -> argparse.ArgumentParser:
     survey = _verb(verbs, "survey", "say what a database file holds", _SURVEY)
     _of_a_file(survey)
     survey.add_argument("--objects", action="store_true", help="read every file too, and compare it with its digest")
+
+    survey.add_argument("--html", type=Path, metavar="FILE", help="write it as one page, for its owner alone")
 
     pull = _verb(verbs, "pull", "take the files out of a database file", _PULL)
     _of_a_file(pull)
@@ -181,10 +184,16 @@ def _print_json(data: dict[str, Any]) -> None:
 def _survey(given: argparse.Namespace) -> int:
     from unlade.standalone.common import Given
     from unlade.standalone.survey import survey
-    from unlade.standalone.words import show_survey
+    from unlade.standalone.words import advice_on, show_survey
 
     with Given(given.file, given.yes, given.salvage, tuple(given.outside)).open() as database:
         found = survey(database, objects=given.objects)
+        if given.html is not None:
+            from unlade.report.private import write_private
+            from unlade.standalone.page import survey_page
+
+            path = write_private(given.html, survey_page(found, list(advice_on(found))))
+            print(f"The page: {path}", file=sys.stderr)
         if given.json:
             _print_json(found.as_json())
         else:

@@ -85,12 +85,13 @@ def show_survey(console: Console, found: Survey) -> None:
     console.print(escape(found.proof.line() if found.lost is None else found.lost.line()))
     for warning in header.warnings:
         console.print(f"[yellow]{escape(warning)}[/]")
-    where = sum((one.where for table in found.tables for one in table.containers), Counter[str]())
-    for sentence in _advice(where):
+    for sentence in advice_on(found):
         console.print(f"[yellow]{escape(sentence)}[/]")
 
 
-def _advice(where: Counter[str]) -> Iterator[str]:
+def advice_on(found: Survey) -> Iterator[str]:
+    """What a person should do about where the files are."""
+    where = sum((one.where for table in found.tables for one in table.containers), Counter[str]())
     if where["secure"]:
         yield (
             f"{where['secure']:,} files are in secure storage, which only FileMaker reads: save a self-contained copy "
