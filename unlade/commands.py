@@ -134,7 +134,9 @@ class ImportCommand(UnladeCommand):
         super().add_arguments(parser)
         if not self.import_name:
             parser.add_argument("name", help="which declared import to run")
-        parser.add_argument("--limit", type=int, metavar="N", help="start at most N downloads")
+        parser.add_argument(
+            "--limit", type=int, metavar="N", help="start at most N downloads; of records, write at most N"
+        )
         parser.add_argument("--batch-size", type=int, metavar="N", help="records in one request (UNLADE_BATCH_SIZE)")
         parser.add_argument("--concurrency", type=int, metavar="N", help="downloads at once (UNLADE_CONCURRENCY)")
         parser.add_argument("--max-bytes", type=size_argument, metavar="SIZE", help="transfer at most this, 500MB")

@@ -20,7 +20,9 @@ from fmsim.folder import write
 from tests.records.conftest import DeskMaker
 from tests.records.desk import Desk, data, patient
 from unlade.importer import declared, declared_all, get_import
+from unlade.ledger.management.commands.filemaker_resolve import Command as Resolve
 from unlade.ledger.management.commands.filemaker_status import Command as Status
+from unlade.ledger.management.commands.filemaker_worklist import Command as Worklist
 from unlade.ledger.management.commands.import_filemaker import Command as ImportNamed
 from unlade.ledger.models import Item, Run
 from unlade.linking import relink
@@ -109,3 +111,17 @@ def process(desk: Desk, spot: str, *words: str) -> subprocess.CompletedProcess[s
     environ = {**before, **desk.settings(), "DJANGO_DEBUG": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "tests.voyage.crash", spot, *words]
     return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_open_records_are_listed_and_closed_by_a_person(desk: DeskMaker) -> None:
+    with desk(data(patient(0), patient(1, id=""))) as here:
+        here.bring("clinics")
+        here.bring()
+        code, told = here.command(Worklist, "patients")
+        assert (code, [item["record"] for item in told["items"]]) == (0, ["2"])
+        code, _ = here.command(Resolve, "patients", "2", "--accept", "a test patient", "--by", "me")
+        assert code == 0
+        told = here.bring()
+        assert (told["totals"]["accepted"], told["totals"]["failed"], told["this_run"]["skipped"]) == (1, 0, 2)
+        code, _ = here.command(Resolve, "patients", "2", "--again")
+        assert code == 2, "what brings files is not for records"

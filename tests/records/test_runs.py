@@ -16,6 +16,7 @@ from tests.voyage.harness import name_of
 from unlade.errors import LockedElsewhere, UsageError
 from unlade.ledger.lock import source_lock
 from unlade.ledger.models import Event, Item
+from unlade.records import Column
 
 ZERO = {"imported": 0, "empty": 0, "unlinked": 0, "quarantined": 0, "failed": 0}
 
@@ -273,3 +274,67 @@ def test_queries_do_not_grow_with_what_stays(desk: DeskMaker) -> None:
             here.bring(batch_size=14)
         a_page = (len(four_pages) - len(all_at_once)) / 3
         assert a_page < 25, "forty records cost no more queries than fourteen"
+
+
+def test_ids_with_what_no_database_takes(any_desk: DeskMaker) -> None:
+    with any_desk(data(patient(0, id="a\x00b"), patient(1, id_Clinic="c\x00"))) as desk:
+        told = desk.bring()
+        assert told["this_run"] == ZERO | {"imported": 0, "unlinked": 2, "skipped": 0}
+
+
+@pytest.mark.slow
+def test_a_host_in_trouble_loses_nothing(desk: DeskMaker) -> None:
+    faults = [{"on": "records", "nth": {"from": 3, "to": 60}, "do": {"status": 502, "body": "html"}}]
+    with desk(data(*(patient(number) for number in range(9))), faults=faults) as here:
+        told = here.bring(batch_size=4)
+        assert told["exit"] in (1, 75) and told["outcome"] in ("failed", "paused")
+        assert told["totals"]["unlinked"] == Patient.objects.count() == 7, "two pages were whole"
+        assert (told["gone"], told["totals"]["pending"]) == (0, 2)
+
+
+def test_a_limit_of_bytes_ends_the_run_in_order(desk: DeskMaker) -> None:
+    with desk(data(*(patient(number) for number in range(60)))) as here:
+        here.bring("clinics")
+        told = here.bring(batch_size=5, max_bytes=30_000)
+        assert (told["outcome"], told["exit"]) == ("limit", 0)
+        assert sum(told["bytes"][kind] for kind in ("api", "headers")) <= 30_000
+        assert here.bring()["totals"]["imported"] == 60
+
+
+def test_the_final_pass(desk: DeskMaker) -> None:
+    with desk(data(patient(0))) as here:
+        here.bring("clinics")
+        assert here.bring(final=True)["exit"] == 1, "a record was new"
+        assert here.bring(final=True)["exit"] == 0
+
+
+def test_hooks_of_a_project(desk: DeskMaker) -> None:
+    base = type(declaration("patients"))
+    seen: list[Any] = []
+
+    class Hooked(base):  # type: ignore[misc, valid-type]
+        name = ""
+        fields = {**base.fields, "date_of_birth": Column("Date of birth", lambda text: int(text))}
+
+        def wants(self, record: Any) -> bool:
+            return bool(record.record_id != "2")
+
+        def record(self, row: Any, record: Any) -> None:
+            row.first_name = "by hook"
+
+        def after_commit(self, row: Any, record: Any) -> None:
+            seen.append(row.pk)
+            raise RuntimeError("its own affair")
+
+    importer = Hooked()
+    type.__setattr__(Hooked, "name", "hooked patients")
+    try:
+        with desk(data(patient(0), patient(1), patient(2))) as here:
+            here.bring("clinics")
+            told = here.bring(importer)
+            assert (told["outcome"], told["totals"]["imported"], told["totals"]["accepted"]) == ("done", 2, 1)
+            assert sorted(seen) == sorted(Patient.objects.values_list("pk", flat=True))
+            assert set(Patient.objects.values_list("first_name", "date_of_birth")) == {("by hook", None)}
+            assert here.ended.misfits == {"Date of birth": 2}
+    finally:
+        type.__setattr__(Hooked, "name", "")

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class LedgerConfig(AppConfig):
@@ -8,3 +9,9 @@ class LedgerConfig(AppConfig):
     label = "unlade"
     verbose_name = "unlade ledger"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Let `manage.py check` look at the declarations."""
+        from unlade import checks
+
+        register(checks.check_declarations)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -57,12 +58,18 @@ class RecordBooks(Books):
             for state in {item.state for item in items}:
                 told = [(item, settled_detail(item)) for item in items if item.state == state]
                 note_all(told, state, now, self.run)
+            for row, record in written:
+                transaction.on_commit(partial(self._after_commit, row, record))
         for item in items:
             self._ends(item, item.state)
         self.new += len(fresh)
         self.edited += len(known)
-        for row, record in written:
+
+    def _after_commit(self, row: Any, record: SourceRecord) -> None:
+        try:
             self.importer.after_commit(row, record)
+        except Exception:
+            log.exception("record %s: after_commit failed; its row is written", record.record_id)
 
     def passed_over(self, verdicts: Sequence[Verdict], counted: set[str]) -> None:
         """Count the records that stay as they are; `counted` are those that this run has met before."""

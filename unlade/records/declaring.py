@@ -12,7 +12,7 @@ from django.db.models import Field, Model
 from unlade.cargo import SourceRecord
 from unlade.importer import ContainerImport
 from unlade.owners import Owner
-from unlade.records.converting import Converter, text
+from unlade.records.converting import Converter, plain, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class RecordImport(ContainerImport):
         """
 
     def after_commit(self, row: Any, record: SourceRecord) -> None:  # type: ignore[override]
-        """Called once the page with this row is committed."""
+        """Called once the page with this row is committed. An exception is logged; the row stays."""
 
     # What the engine asks.
 
@@ -92,7 +92,11 @@ class RecordImport(ContainerImport):
     def owner_ref_of(self, record: SourceRecord) -> str:
         """The id of the first linked record, for the ledger; "" without one."""
         link = next(iter(self.links().values()), None)
-        return str(record.fields.get(link.field, "")).strip() if link else ""
+        return plain(record.fields.get(link.field, "")) if link else ""
+
+    def identity_of(self, record: SourceRecord) -> str:
+        """The identity's value, trimmed; "" when missing."""
+        return plain(record.fields.get(self.identity, ""))
 
     def fields_needed(self) -> list[str]:
         """Every field that must be on the layout."""

@@ -42,7 +42,7 @@ Matches = Mapping[str, Mapping[str, OwnerMatch]]
 def find_links(importer: RecordImport, records: Sequence[SourceRecord]) -> Matches:
     """The rows that these records point to: one query a link for up to `owners.CHUNK` records."""
     return {
-        name: OwnerFinder(link.owner).find(record.fields.get(link.field, "") for record in records)
+        name: OwnerFinder(link.owner).find(plain(record.fields.get(link.field, "")) for record in records)
         for name, link in importer.links().items()
     }
 
@@ -71,8 +71,12 @@ def read(importer: RecordImport, record: SourceRecord, matches: Matches) -> Read
         except Invalid as misfit:
             reading.misfits.append(Misfit(column.field, misfit.why, raw))
             reading.values[name] = empty_of(target) if misfit.instead is None else misfit.instead
+        except (ValueError, ArithmeticError) as error:
+            # A converter of the project's own: its words may hold the value.
+            reading.misfits.append(Misfit(column.field, f"not convertible ({type(error).__name__})", raw))
+            reading.values[name] = empty_of(target)
     for name, link in importer.links().items():
-        match = matches[name][normalise_ref(record.fields.get(link.field, ""))]
+        match = matches[name][normalise_ref(plain(record.fields.get(link.field, "")))]
         reading.values[name] = match.owner
         if match.owner is None and match.reason != "no_owner_reference":
             reading.open_links.append(match)

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from unlade.cargo import Page
 from unlade.crew import Bridge, Crew, Tolls
@@ -27,11 +27,12 @@ from unlade.errors import (
     RecordGone,
     SourceError,
     Transient,
+    UnladeError,
 )
 from unlade.ledger.models import Item
 from unlade.listing import PageRequest, Walk
 from unlade.options import RunOptions
-from unlade.records.books import RecordBooks
+from unlade.records.books import RecordBooks, RowRefused
 from unlade.records.judging import Judge, Verdict
 from unlade.source import Source
 from unlade.states import ItemState
@@ -183,7 +184,7 @@ class RecordVoyage:
                 remedy="Compare with FileMaker Pro under full access; the account's privileges may hide records.",
             )
         now = self.clock()
-        verdicts = self._within_limit(self._judge.page(page.records))
+        verdicts = self._within_limit(self._judged(page))
         with transaction.atomic():
             self.books.counted(page.count, now)
             self.books.write_page(verdicts, now)
@@ -198,6 +199,20 @@ class RecordVoyage:
                 self._tell(each)
         if len(verdicts) < len(page.records):
             raise LimitReached("The number of records that was asked for is reached.")
+
+    def _judged(self, page: Page) -> list[Verdict]:
+        """Raises `RowRefused` when the declaration's own code fails."""
+        try:
+            return self._judge.page(page.records)
+        except (UnladeError, OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            log.exception("a page could not be read by its declaration")
+            raise RowRefused(
+                f"The records from place {page.offset} on could not be read by their declaration "
+                f"({type(error).__name__}); nothing of the page was written.",
+                remedy="Correct the declaration (the log has the trace), then run it again: it goes on with this page.",
+            ) from error
 
     def _listed(self, walk: Walk, verdicts: list[Verdict], *, whole: bool) -> None:
         """Remember the place, so that an unfinished listing is gone on with there."""

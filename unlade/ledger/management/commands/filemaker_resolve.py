@@ -10,7 +10,7 @@ from django.core.management.base import CommandParser
 
 from unlade.commands import UnladeCommand
 from unlade.errors import UsageError
-from unlade.importer import ContainerImport, get_import
+from unlade.importer import ContainerImport, get_any_import, get_import
 from unlade.ledger.finding import find_item, ids_of
 from unlade.ledger.lock import source_lock
 from unlade.ledger.models import Item
@@ -39,7 +39,8 @@ class Command(UnladeCommand):
         parser.add_argument("--by", metavar="WHO", default="", help="who decides (default: your account's name)")
 
     def work(self, **options: Any) -> int:
-        importer = get_import(options["name"])
+        closing = options["accept"] is not None or options["reopen"]
+        importer = (get_any_import if closing else get_import)(options["name"])  # records have no files to bring
         ids, by = ids_of(options["ids"]), options["by"] or _me()
         if options["file"] and len(ids) > 1:
             raise UsageError("a file belongs to one item", remedy="Give one ID with --file.")

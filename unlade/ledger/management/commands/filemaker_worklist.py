@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from unlade.commands import UnladeCommand
-from unlade.importer import get_import
+from unlade.importer import get_any_import
 from unlade.report.command import paper_options
 from unlade.report.private import write_private
 from unlade.worklist.page import as_csv, render
@@ -25,7 +25,7 @@ class Command(UnladeCommand):
         parser.add_argument("--all", action="store_true", help="also files that wait for an owner who is not here yet")
 
     def work(self, **options: Any) -> int:
-        importer = get_import(options["name"])
+        importer = get_any_import(options["name"])
         everyone = bool(options["all"])
         waiting = waiting_for_owner(importer)
         listed = tasks(importer, waiting_for_owner=everyone)
