@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from unlade.cargo import RefStatus, SourceRecord
+from unlade.cargo import ContainerRef, RefStatus, SourceRecord
 from unlade.errors import ItemError, StoreError
 from unlade.fileroad import ImportedFile
 from unlade.importer import ContainerImport, RowFacts
@@ -20,6 +20,7 @@ from unlade.ledger.models import Item, Source
 from unlade.owners import OwnerFinder, OwnerMatch, normalise_ref
 from unlade.states import STORED, ItemState
 from unlade.store import Store
+from unlade.waterfall import DAMAGED
 
 S = ItemState
 
@@ -211,21 +212,16 @@ def _bytes_differ(importer: ContainerImport, store: Store, file: ImportedFile, p
         return say("object_missing", "it cannot be read")
     if stored != item.sha256:
         return say("object_differs")
-    filled = _filled(importer, record)
-    if not item.slot and not item.lesser_copy and filled and filled[0] != item.field and item.state != S.QUARANTINED:
-        return say("better_in_file", filled[0])
+    if better := _better(importer, file, pair):
+        return say("better_in_file", better)
     ref = record.containers.get(item.field)
     if ref is None or ref.status is not RefStatus.FILE:
         return say("unproven", f"{item.field} holds no file there")
     try:
-        digest = hashlib.sha256()
-        with file.download(record, ref) as download:
-            for chunk in download.chunks():
-                digest.update(chunk)
-            damage = getattr(download, "damage", None)
+        digest, _, damage = _read(file, record, ref)
     except ItemError as error:
         return say("unproven", error.reason)
-    if digest.hexdigest() == stored:
+    if digest == stored:
         return (
             say("unproven", "damaged in the file, and stored just so") if damage and item.state != S.QUARANTINED else []
         )
@@ -234,6 +230,38 @@ def _bytes_differ(importer: ContainerImport, store: Store, file: ImportedFile, p
     if stored in _renditions(file, pair):
         return say("another_rendition")
     return say("different")
+
+
+def _better(importer: ContainerImport, file: ImportedFile, pair: _Pair) -> str:
+    """A better field than the one that was taken, if the file proves that it holds something; "" for none.
+
+    A field that was tried and found to be no good file is none, nor is one of a lesser copy, which is told elsewhere.
+    """
+    item = pair.item
+    if item.slot or item.lesser_copy or item.state == S.QUARANTINED or item.field not in importer.containers:
+        return ""
+    tried = {attempt.get("field"): attempt.get("result") for attempt in item.attempts}
+    for name in importer.containers[: list(importer.containers).index(item.field)]:
+        ref = pair.record.containers[name]
+        if ref.status is not RefStatus.FILE or tried.get(name) in DAMAGED:
+            continue
+        try:
+            _, size, damage = _read(file, pair.record, ref)
+        except ItemError:
+            continue  # it is no better than what the host said of it
+        if size and not damage:
+            return name
+    return ""
+
+
+def _read(file: ImportedFile, record: SourceRecord, ref: ContainerRef) -> tuple[str, int, str | None]:
+    """sha256 and size of a container's file, and what is wrong with it. Raises `ItemError`."""
+    digest, size = hashlib.sha256(), 0
+    with file.download(record, ref) as download:
+        for chunk in download.chunks():
+            digest.update(chunk)
+            size += len(chunk)
+        return digest.hexdigest(), size, getattr(download, "damage", None)
 
 
 def _renditions(file: ImportedFile, pair: _Pair) -> Iterator[str]:
