@@ -176,7 +176,8 @@ def _answers(pool: ThreadPoolExecutor, jobs: Iterator[_Job], store: Store) -> It
             else:
                 under_way[pool.submit(_read, store, job.key, job.sha256)] = job
         done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-        for future in done:
+        # What was read stands, also when something went wrong in the same moment.
+        for future in sorted(done, key=lambda future: future.exception() is not None):
             yield under_way.pop(future), future.result()
 
 
