@@ -1,11 +1,12 @@
 """Writes docs/commands.md and the settings in docs/settings.md from the code, so that they cannot lie.
 
-    python tools/write_docs.py           write them
-    python tools/write_docs.py --check   exit 1 when what lies there is not what the code says
+python tools/write_docs.py           write them
+python tools/write_docs.py --check   exit 1 when what lies there is not what the code says
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -17,7 +18,16 @@ os.environ["COLUMNS"] = "100"
 
 OWN_APPS = ("unlade.", "clinic.")
 #: Options that every Django command has; they stand in Django's own documentation.
-DJANGO_OPTIONS = ("--version", "-v", "--settings", "--pythonpath", "--traceback", "--no-color", "--force-color", "--skip-checks")
+DJANGO_OPTIONS = (
+    "--version",
+    "-v",
+    "--settings",
+    "--pythonpath",
+    "--traceback",
+    "--no-color",
+    "--force-color",
+    "--skip-checks",
+)
 
 
 def commands_page() -> str:
@@ -39,7 +49,19 @@ def commands_page() -> str:
         for group in parser._action_groups:
             group._group_actions = [a for a in group._group_actions if not set(a.option_strings) & set(DJANGO_OPTIONS)]
         parts += [f"## {name}", "", "```text", parser.format_help().strip(), "```", ""]
+    parts += ["# The `unlade` command", "", "Needs no Django project.", ""]
+    for name, verb in _verbs().items():
+        parts += [f"## unlade {name}", "", "```text", verb.format_help().strip(), "```", ""]
     return "\n".join(parts)
+
+
+def _verbs() -> dict[str, argparse.ArgumentParser]:
+    from unlade.standalone.__main__ import parser
+
+    for action in parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    return {}
 
 
 def settings_page() -> str:
@@ -56,7 +78,10 @@ def settings_page() -> str:
         "| name | default | meaning |",
         "|---|---|---|",
     ]
-    parts += [f"| `{s.name}` | {f'`{s.default}`' if s.default else ''} | {s.help.replace('|', chr(92) + '|')} |" for s in SETTINGS]
+    parts += [
+        f"| `{s.name}` | {f'`{s.default}`' if s.default else ''} | {s.help.replace('|', chr(92) + '|')} |"
+        for s in SETTINGS
+    ]
     return "\n".join([*parts, ""])
 
 
