@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from clinic.documents.models import Document
 from clinic.patients.models import Clinic, Patient
 from tests.records.conftest import DeskMaker
 from tests.records.desk import data, declaration, patient
@@ -16,7 +17,7 @@ from tests.voyage.harness import name_of
 from unlade.errors import LockedElsewhere, UsageError
 from unlade.ledger.lock import source_lock
 from unlade.ledger.models import Event, Item
-from unlade.records import Column
+from unlade.records import Column, RecordImport, day
 
 ZERO = {"imported": 0, "empty": 0, "unlinked": 0, "quarantined": 0, "failed": 0}
 
@@ -338,3 +339,24 @@ def test_hooks_of_a_project(desk: DeskMaker) -> None:
             assert here.ended.misfits == {"Date of birth": 2}
     finally:
         type.__setattr__(Hooked, "name", "")
+
+
+def test_a_json_column_keeps_all_fields_as_they_were_read(any_desk: DeskMaker) -> None:
+    class Keeping(RecordImport):
+        layout = "API_Patients"
+        model = Document
+        fields = {"name": Column("First name"), "document_date": Column("Date of birth", day)}
+        metadata = "filemaker_metadata"
+
+    importer = Keeping()
+    importer.__dict__["name"] = "keeping"  # not found by itself
+    with any_desk(data(patient(0, **{"Date of birth": "soon", "Phone": "1\x002"}))) as desk:
+        Document.objects.create(
+            filemaker_id=name_of("patient", 0), filemaker_metadata={"ours": 1}, key="k", sha256="0" * 64
+        )
+        assert desk.bring(importer)["totals"]["imported"] == 1
+        row = Document.objects.get()
+        assert (row.name, row.key, row.document_date) == ("First0", "k", None)
+        kept = row.filemaker_metadata
+        assert (kept["ours"], kept["Date of birth"], kept["Phone"]) == (1, "soon", "1\ufffd2")
+        assert Item.objects.get().notes == [], "a value is kept in one place"

@@ -75,6 +75,7 @@ class RecordVoyage:
         self.misfits: Counter[str] = Counter()  #: values that did not fit, by the source's field
         self._told = 0
         self._written = 0
+        self._settled = 0  #: when the run began
         self._met: set[str] = set()  #: in this pass
         self._counted: set[str] = set()  #: in this run
         self._found = 0
@@ -108,7 +109,9 @@ class RecordVoyage:
         """Bring every record that is new, edited or open. Raises what ended the run, if anything did."""
         books, ledger = self.books, self.books.source
         crew = Crew(1, f"unlade-{books.importer.name}")
-        self.reporter.begin(ledger.found or 0, len(self._counted))
+        counts = books.counts()
+        self._settled = sum(counts.values()) - counts[S.PENDING] - counts[S.FAILED]
+        self.reporter.begin(ledger.found or 0, self._settled)
         try:
             if ledger.listing_complete or not ledger.listed_through or self.options.only:
                 self._pass(crew)
@@ -293,7 +296,7 @@ class RecordVoyage:
         self._last_beat = now
         self.reporter.progress(
             found=self._found or self.books.source.found or 0,
-            settled=len(self._counted),
+            settled=self._settled + self.books.new,
             kept=0,
             wire=self.toll.wire,
             in_hand=0,
