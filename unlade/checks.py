@@ -8,7 +8,7 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
-from django.db.models import F, Field, ForeignKey, JSONField, Model
+from django.db.models import CharField, F, Field, ForeignKey, JSONField, Model, TextField
 
 from unlade.importer import ContainerImport, declared_all
 from unlade.keys import check_pattern
@@ -105,7 +105,10 @@ def _reference(importer: ContainerImport, what: str, model: type[Model] | str, m
         hint = "Name the model's field with FileMaker's id in `match`."
         yield _error(importer, f"matches {what} by {match}, which {cls.__name__} does not have", hint, "E008")
         return
-    if isinstance(field, Field) and not _indexed(cls, field):
+    if not isinstance(field, CharField | TextField):
+        hint = "Keep FileMaker's id in a CharField: ids are compared as text, without case and braces."
+        yield _error(importer, f"matches {what} by {cls.__name__}.{match}, which is no text", hint, "E009")
+    elif not _indexed(cls, field):
         yield Warning(
             _said(importer, f"matches {what} by {cls.__name__}.{match}, which has no index"),
             hint=f'Add models.Index(Upper(Trim("{match}")), name=...) to its Meta.indexes: each lookup reads the table.',

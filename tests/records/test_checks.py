@@ -29,6 +29,7 @@ FAULTS: list[tuple[type[ContainerImport], dict[str, Any], str]] = [
     (ContainerImport, {"owner": Owner("a", "patients.Nobody")}, "unlade.E007"),
     (ContainerImport, {"owner": Owner("a", "patients.Patient", match="nothing")}, "unlade.E008"),
     (ContainerImport, {"owner": Owner("a", "patients.Patient", match="last_name")}, "unlade.W001"),
+    (ContainerImport, {"owner": Owner("a", "patients.Patient", match="id")}, "unlade.E009"),
     (RecordImport, {"fields": {}}, "unlade.E005"),
     (RecordImport, {"match": "name"}, "unlade.W002"),
     (RecordImport, {"match": "nothing"}, "unlade.E008"),
