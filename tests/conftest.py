@@ -28,7 +28,18 @@ def pytest_configure() -> None:
 
 #: Whole runs against a host, processes, many drawings: left out of `make test-fast`.
 SLOW = (
-    *("voyage", "lessons", "trace", "verify", "worklist", "fmp12road", "notify", "folder", "fmsim_clinic", "standalone"),
+    *(
+        "voyage",
+        "lessons",
+        "trace",
+        "verify",
+        "worklist",
+        "fmp12road",
+        "notify",
+        "folder",
+        "fmsim_clinic",
+        "standalone",
+    ),
     *("plan/test_pages.py", "media/test_workers.py", "fmp12/test_fuzz.py", "fmp12/test_source.py"),
     *("desktop/test_script_text.py", "desktop/test_export_script.py", "clinic/test_admin.py", "clinic/test_relink.py"),
     *("schedule/test_daemon.py", "schedule/test_quiet.py", "existing", "conformance", "records"),
