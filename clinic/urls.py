@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import path
+from django.views.generic import RedirectView
 
-urlpatterns = [path("admin/", admin.site.urls)]
+urlpatterns = [path("", RedirectView.as_view(pattern_name="admin:index"), name="home"), path("admin/", admin.site.urls)]

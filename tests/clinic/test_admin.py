@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from clinic.images.models import Image
 from clinic.patients.models import Patient
@@ -88,3 +89,7 @@ def test_captions_can_be_written_but_not_what_filemaker_said(boss: Client, image
     changed = Image.objects.get()
     assert (changed.caption, changed.category, changed.order) == ("seen", "Arm", 5)
     assert (changed.sha256, changed.key) == (image.sha256, image.key)
+
+
+def test_the_first_page_leads_to_the_sign_in(client: Client) -> None:
+    assert client.get("/").headers["location"] == reverse("admin:index")
