@@ -110,10 +110,10 @@ class _Stage:
                 runs += 1
                 if said["exit"] == 75 and said["retry_at"]:
                     _sleep_until(said["retry_at"])
-                elif said["totals"]["failed"] and "--retry-failed" not in words:
-                    words.append("--retry-failed")  # the pauses of single items are not scaled
-                else:
+                elif not said["totals"]["failed"]:
                     break
+                elif "--retry-failed" not in words:
+                    words.append("--retry-failed")  # the pauses of single items are not scaled
             seconds = time.monotonic() - began
             log = host.log()
         bad, sent, kept = bursts(log), _sent(log), _kept(log)
