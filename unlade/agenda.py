@@ -7,7 +7,7 @@ so that every run finds its place by itself. Used by the run loop's thread only.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container, Iterator
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -81,7 +81,6 @@ class Agenda:
         self._local = books.road != Road.API
         places = [] if self._local else books.pending_places()
         self._windows = deque(windows(places, options.batch_size))
-        self._open_window: tuple[int, int] | None = None
         source = books.source
         # A folder is walked whole: it has no order that another day's run could go on in.
         start = 0 if self._local else source.listed_through
@@ -96,8 +95,6 @@ class Agenda:
             self._windows.clear()
             self._walk = None
             self._full = Walk("full", options.batch_size, self._met_in_this_pass)
-        self._met_all = False
-        self._failures: Iterator[Item] | None = None
         self._seen_failures: set[int] = set()
 
     # Pages.
@@ -139,7 +136,6 @@ class Agenda:
         elif self._full is not None and self._full.complete:
             self._listed_all(page)
             self._full = None
-            self._met_all = True
             self._look_for_gone()
 
     def _close_window(self, request: PageRequest, listed: list[Listed]) -> None:

@@ -103,6 +103,24 @@ def test_what_the_declaration_leaves_out_is_accepted_with_its_reason(make_port: 
         assert len(port.downloads()) == 3
 
 
+def test_a_hook_that_fails_after_the_commit_costs_nobody_anything(make_port: PortMaker) -> None:
+    told: list[str] = []
+
+    class Telling(ImageImport):
+        name = ""
+
+        def after_commit(self, item: Any, row: Any) -> None:
+            told.append(item.identity)
+            raise RuntimeError("the project's own code")
+
+    importer = Telling()
+    importer.name = "telling"  # type: ignore[misc]
+    with make_port(cargo(6)) as port:
+        result = _run(port, importer)
+        assert result["outcome"] == "done" and result["totals"]["imported"] == 6
+        assert len(set(told)) == 6
+
+
 def test_a_layout_without_a_declared_field_says_which_before_anything_starts(make_port: PortMaker) -> None:
     data = cargo(3)
     for layout in data.layouts:

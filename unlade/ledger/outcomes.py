@@ -246,11 +246,6 @@ class OutcomeBooks(RunBooks):
         """The marker is in FileMaker; its own modification id becomes the known one (CONTRACT B1)."""
         Item.objects.filter(pk=item_id).update(marked_at=now, mod_id=mod_id)
 
-    def found_in_store(self, item: Item, key: str, sha256: str) -> None:
-        """Remember that the store already has this item's file, so that it is not fetched again."""
-        item.key, item.sha256 = key[:1024], sha256
-        item.save(update_fields=["key", "sha256"])
-
 
 def metadata_of(record: SourceRecord) -> dict[str, Any]:
     """Every field that is no container as it was read, long base64 text left out; JSON types."""
