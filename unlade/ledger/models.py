@@ -20,6 +20,8 @@ class Host(models.Model):
     booked = models.PositiveBigIntegerField(default=0, help_text="grows with every booking, by whichever process")
     retry_at = models.DateTimeField(null=True, blank=True)
     resting_because = models.CharField(max_length=200, blank=True)
+    survey = models.JSONField(default=dict, blank=True, help_text="what the last survey found; {} before the first")
+    surveyed_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:
@@ -103,6 +105,9 @@ class Item(models.Model):
     identity_key = models.CharField(max_length=255, blank=True, help_text="the identity as it is compared")
     owner_ref = models.CharField(max_length=255, blank=True)
     owner_key = models.CharField(max_length=255, blank=True, help_text="the owner reference as it is compared")
+    owner_row = models.CharField(
+        max_length=255, blank=True, help_text="primary key of the owner that a person chose; no run or relink undoes it"
+    )
     day = models.DateField(null=True, blank=True)
     category = models.CharField(max_length=255, blank=True)
     position = models.PositiveIntegerField(null=True, blank=True, help_text="place in the source's order when listed")
@@ -247,6 +252,24 @@ class ConsoleReading(models.Model):
 
     def __str__(self) -> str:
         return f"{self.used} bytes at {self.at:%Y-%m-%d %H:%M}"
+
+
+class Waiver(models.Model):
+    """A container field that no declaration covers, left behind on purpose: who said so, when and why."""
+
+    host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="waivers")
+    table = models.CharField(max_length=255, blank=True, help_text="table, or the layout where its name is not known")
+    field = models.CharField(max_length=255, blank=True, help_text="container field; empty: all of the table")
+    reason = models.TextField()
+    by = models.CharField(max_length=150, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["table", "field"]
+        constraints = [models.UniqueConstraint(fields=["host", "table", "field"], name="unlade_waiver_field")]
+
+    def __str__(self) -> str:
+        return f"{self.table}::{self.field or '*'}"
 
 
 class Notice(models.Model):
