@@ -34,7 +34,7 @@ from unlade.errors import (
     UnladeError,
 )
 from unlade.ledger.books import Books
-from unlade.ledger.models import Item
+from unlade.ledger.models import Item, edited_since
 from unlade.listing import PageRequest
 from unlade.marking import Markers
 from unlade.options import RunOptions
@@ -184,6 +184,11 @@ class Voyage:
             raise NotFinal(
                 f"Not final yet: {said}.",
                 remedy="Work the open ones off (filemaker_worklist), then make the pass again with nobody in FileMaker.",
+            )
+        if edited := edited_since(self.books.source).count():
+            self.reporter.note(
+                f"{edited:,} records were edited after their files were fetched; whether a file was replaced is not "
+                "known. --refetch-changed fetches them once more."
             )
 
     def _loop(self, agenda: Agenda) -> None:

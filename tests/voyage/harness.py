@@ -284,13 +284,15 @@ class Port:
     def _check_rows(self) -> None:
         from clinic.images.models import Image, ImageBatch
 
-        have = Item.objects.filter(source__name="images", state__in=["imported", "unlinked", "quarantined"])
+        have = Item.objects.filter(
+            source__name="images", state__in=["imported", "unlinked", "quarantined", "accepted"]
+        ).exclude(row="", state="accepted")
         rows = {str(image.pk): image for image in Image.objects.all()}
         assert sorted(item.row for item in have) == sorted(rows)
         for item in have:
             image = rows[item.row]
             assert (image.key, image.sha256, image.filemaker_id) == (item.key, item.sha256, item.identity_key)
-            if item.state != "quarantined":
+            if item.state in ("imported", "unlinked"):
                 assert (image.batch.patient_id is None) == (item.state == "unlinked"), item.record_id
         counts = Counter(image.batch_id for image in rows.values())
         assert {batch.pk: batch.image_count for batch in ImageBatch.objects.all()} == counts
@@ -303,7 +305,14 @@ class Port:
         expected |= {item.spare_key for item in items if item.spare_key}
         store = self.store
         there = {info.key for info in store.list() if not info.key.startswith(".unlade/")}
-        assert there == expected
+        earlier = {
+            note.removeprefix("earlier version: ")
+            for item in items
+            for note in item.notes
+            if note.startswith("earlier version: ")
+        }
+        earlier |= {f"{key.rpartition('.')[0]}.thumb.jpg" for key in earlier}
+        assert there - earlier == expected - earlier
         for key, item in cargo.items():
             info = store.head(key)
             assert info is not None and info.facts is not None

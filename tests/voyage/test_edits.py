@@ -6,6 +6,7 @@ import hashlib
 
 from clinic.images.models import Image
 from tests.voyage.harness import FULL, PortMaker, cargo, interrupt_at, jpeg, photo, record
+from unlade.ledger.models import Source, edited_since
 
 
 def _edit(port: object, record_id: str, **values: object) -> None:
@@ -39,8 +40,11 @@ def test_a_replaced_photo_comes_as_a_new_object_and_the_old_one_stays(make_port:
         _edit(port, rid, **{FULL: photo("another photo", 4000)})
         port.run(changed=True)
         assert port.items()[rid].key == item.key, "without being asked the file is not fetched again"
-        _edit(port, rid, **{FULL: photo("another photo", 4000)})
+        source = Source.objects.get(name="images")
+        assert [each.record_id for each in edited_since(source)] == [rid], "but it is known that it may be another one"
+        port.run(changed=True)
         port.run(changed=True, refetch_changed=True)
+        assert not edited_since(source).exists()
         after = port.items()[rid]
         assert after.state == "imported" and after.key != item.key
         assert after.sha256 == hashlib.sha256(new).hexdigest() == port.store.sha256(after.key)

@@ -12,7 +12,7 @@ import pytest
 from fmsim import DataSet, Field
 from fmsim.clinic import WRITER
 from tests.voyage.harness import (
-        FULL,
+    FULL,
     MISSING,
     Port,
     PortMaker,
@@ -24,6 +24,7 @@ from tests.voyage.harness import (
     raw,
     record,
 )  # fmt: skip
+from unlade.ledger.models import Source, edited_since
 
 COUNT = 240
 LOST = range(30, COUNT, 28)  # 8 files that are missing
@@ -165,3 +166,4 @@ def test_a_marker_that_the_host_refuses_costs_no_item_and_is_not_forgotten(make_
         assert _marked(port) == {str(n) for n in range(1, 13)}
         assert not port.twice()
         assert port.run(write_marker=True)["requests"] == 3
+        assert not edited_since(Source.objects.get(name="images")).exists(), "our own edits replace no file"

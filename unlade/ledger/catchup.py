@@ -61,6 +61,7 @@ def _enter(source: Source, facts: Facts, key: str, now: datetime) -> int:
             # An id that was made up from the identity says that it came from an export (CONTRACT B5).
             "road": Road.FOLDER if "=" in facts.record_id else Road.API,
             "mod_id": facts.mod_id,
+            "file_mod_id": facts.mod_id,
             "identity": facts.identity[:255],
             "identity_key": normalise_ref(facts.identity)[:255],
             "key": key[:1024],

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import models
 
-from unlade.states import ItemState, RunOutcome, check_arrow
+from unlade.states import STORED, ItemState, RunOutcome, check_arrow
 
 
 class Host(models.Model):
@@ -101,6 +101,9 @@ class Item(models.Model):
     road = models.CharField(max_length=10, default="api", help_text="by which road record and modification id came")
     slot = models.CharField(max_length=255, blank=True, help_text="container field, only for imports with `each`")
     mod_id = models.CharField(max_length=64, blank=True)
+    file_mod_id = models.CharField(
+        max_length=64, blank=True, help_text="modification id that its file was fetched under; empty: not known"
+    )
     identity = models.CharField(max_length=255, blank=True)
     identity_key = models.CharField(max_length=255, blank=True, help_text="the identity as it is compared")
     owner_ref = models.CharField(max_length=255, blank=True)
@@ -291,6 +294,12 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.key}"
+
+
+def edited_since(source: Source) -> models.QuerySet[Item]:
+    """Stored items whose record was edited after their file was fetched: the file may have been replaced there."""
+    items: models.QuerySet[Item] = source.items.filter(gone_at=None, state__in=list(STORED), road="api")
+    return items.exclude(file_mod_id="").exclude(file_mod_id=models.F("mod_id"))
 
 
 def state_counts(source: Source) -> dict[str, int]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, models, transaction
 
 from unlade.cargo import Attempt, Content, Outcome, SourceRecord
 from unlade.errors import OwnNetworkDown
@@ -42,6 +42,7 @@ SETTLED_FIELDS = [
         "attempts",
         "in_hand",
         "mod_id",
+        "file_mod_id",
         "known_size",
     ),
     *(
@@ -223,6 +224,8 @@ class OutcomeBooks(RunBooks):
         if outcome.state == S.FAILED and not outcome.final:
             item.next_try_at = now + RETRY_WAITS[min(max(0, item.tries - 1), len(RETRY_WAITS) - 1)]
         if outcome.stored is not None:
+            if record is not None and item.road == self.road:
+                item.file_mod_id = record.mod_id
             if item.key and item.key != outcome.stored.key and item.state in STORED:
                 item.notes = [*item.notes, f"earlier version: {item.key}"]
             _store_facts(item, outcome)
@@ -244,7 +247,9 @@ class OutcomeBooks(RunBooks):
 
     def marked(self, item_id: int, mod_id: str, now: datetime) -> None:
         """The marker is in FileMaker; its own modification id becomes the known one (CONTRACT B1)."""
-        Item.objects.filter(pk=item_id).update(marked_at=now, mod_id=mod_id)
+        item = Item.objects.filter(pk=item_id)
+        item.filter(file_mod_id=models.F("mod_id")).update(file_mod_id=mod_id)
+        item.update(marked_at=now, mod_id=mod_id)
 
 
 def metadata_of(record: SourceRecord) -> dict[str, Any]:

@@ -24,7 +24,10 @@ log = logging.getLogger(__name__)
 S = ItemState
 
 #: What a page changes.
-_LISTED_FIELDS = ["position", "seen_at", "gone_at", "record_id", "road", "mod_id", "attempts", "tries", "state"]
+_LISTED_FIELDS = [
+    *("position", "seen_at", "gone_at", "record_id", "road", "mod_id", "file_mod_id"),
+    *("attempts", "tries", "state"),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +110,10 @@ class PageBooks(OutcomeBooks):
                 # The record that two pages share is not looked at twice.
                 met = item.pk is not None and item.seen_at >= self.run.started_at
                 item.seen_at = now
-                edited = changed if changed and item.pk is not None and self._edited(item, record, holders) else None
-                if edited is not None and item.state in STORED:
-                    if edited.refetch or self._says_other_file(item, record):
+                looks = changed if item.pk is not None else None
+                edited = looks is not None and self._edited(item, record, holders, looks)
+                if edited and looks is not None and item.state in STORED:
+                    if looks.refetch or self._says_other_file(item, record):
                         listed.append(Listed(item, record, refetch=True))
                     else:
                         edits.append((item, record))
@@ -149,6 +153,7 @@ class PageBooks(OutcomeBooks):
             old[record.record_id, item.slot] = item
             if self.road == Road.API:
                 item.record_id, item.mod_id, item.road = record.record_id, record.mod_id, self.road
+                item.file_mod_id = ""  # an export's file is as old as the export
                 if item.state == S.FAILED:
                     # What that road could not give, this one may.
                     item.move(S.PENDING)
@@ -216,10 +221,15 @@ class PageBooks(OutcomeBooks):
             return True
         return False
 
-    def _edited(self, item: Item, record: SourceRecord, holders: dict[str, str]) -> bool:
-        """Whether the record was edited since; what is not stored is open again then."""
-        if item.road != self.road or item.mod_id == record.mod_id or item.in_hand_id is not None:
+    def _edited(self, item: Item, record: SourceRecord, holders: dict[str, str], changed: Changed) -> bool:
+        """Whether the record was edited since; what is not stored is open again then.
+
+        An edit that only refreshed the row may have replaced the file: whoever wants files anew gets those too.
+        """
+        if item.road != self.road or item.in_hand_id is not None:
             return False
+        if item.mod_id == record.mod_id:
+            return changed.refetch and item.state in STORED and item.file_mod_id not in ("", record.mod_id)
         self.edited += 1
         if self._worth_another_try(item, record, holders):
             item.move(S.PENDING)
@@ -238,11 +248,17 @@ class PageBooks(OutcomeBooks):
         identity = normalise_ref(self.importer.identity_of(record))
         return bool(identity) and holders.get(identity, item.record_id) == item.record_id
 
-    def _says_other_file(self, item: Item, record: SourceRecord) -> bool:
-        """Whether a declared digest or size field tells that the file is another one."""
+    def _declared_sha256(self, record: SourceRecord) -> str:
         field = self.importer.digest_field
         digest = str(record.fields.get(field, "")).strip().lower() if field else ""
-        if len(digest) == 64:
+        return digest if len(digest) == 64 else ""
+
+    def _says_same_file(self, item: Item, record: SourceRecord) -> bool:
+        return bool(item.sha256) and self._declared_sha256(record) == item.sha256
+
+    def _says_other_file(self, item: Item, record: SourceRecord) -> bool:
+        """Whether a declared digest or size field tells that the file is another one."""
+        if digest := self._declared_sha256(record):
             return digest != item.sha256
         size = _size_hint(self.importer, record) if self.importer.size_field else None
         return size is not None and item.size is not None and size != item.size
@@ -269,6 +285,8 @@ class PageBooks(OutcomeBooks):
         self.skipped += item.state == outcome.state
         item.move(outcome.state)
         item.reason, item.detail, item.mod_id = outcome.reason, outcome.detail, record.mod_id
+        if self._says_same_file(item, record):
+            item.file_mod_id = record.mod_id
         item.original_name = outcome.original_name[:255]
         self._describe(item, record)
         item.save(update_fields=SETTLED_FIELDS)

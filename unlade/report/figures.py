@@ -100,6 +100,7 @@ class SourceFigures:
     last_runs: tuple[RunFigures, ...]
     expectation: Expectation
     command: str  #: what to type to go on
+    edited_since: int = 0  #: stored files whose record was edited after they were fetched
     relink: str = ""  #: what to type to link files to owners that arrived, "" where there is no such command
     not_covered: tuple[str, ...] = ()
 

@@ -11,7 +11,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from unlade.governor.breaker import BreakerState
 from unlade.governor.budget import Budget, Room
 from unlade.importer import ContainerImport
-from unlade.ledger.models import Host, Item, Run, Source, TransferUsage
+from unlade.ledger.models import Host, Item, Run, Source, TransferUsage, edited_since
 from unlade.plan.stock import outlook_of, sizes_known, sizes_seen, speed_of
 from unlade.plan.troubles import trouble_line
 from unlade.report import advice
@@ -109,6 +109,7 @@ def _source(importer: ContainerImport, now: datetime, budget: Budget | None) -> 
         last_runs=runs,
         expectation=_expectation(row, remaining, latest, now, budget) if remaining and latest else Expectation(),
         command=command,
+        edited_since=0 if new else edited_since(row).count(),
         relink=advice.existing("relink_filemaker", importer.name),
     )
 
@@ -132,6 +133,12 @@ def _warnings(source: SourceFigures) -> list[str]:
         found.append(
             f"{source.name}: the source counts {plural(source.vanished, ('record', 'records'))} fewer than are known; "
             "a full listing will tell which are gone."
+        )
+    if source.edited_since:
+        found.append(
+            f"{source.name}: {plural(source.edited_since, ('record was', 'records were'))} edited after "
+            f"{'its file was' if source.edited_since == 1 else 'their files were'} fetched; whether a file was replaced "
+            f"is not known. {source.command} --refetch-changed fetches them once more."
         )
     died = next((run for run in source.last_runs[:1] if run.outcome == "died"), None)
     if died:

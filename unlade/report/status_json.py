@@ -36,6 +36,7 @@ def _source(source: SourceFigures, status: Status) -> dict[str, Any]:
         "open": [{"state": line.state, **_open(line)} for line in source.open],
         "need_person": source.need_person,
         "lesser_copies": source.lesser_copies,
+        "edited_since": source.edited_since,
         "without_thumbnail": source.no_thumbnail,
         "stored_bytes": source.stored_bytes,
         "groups": {"complete": groups.complete, "total": groups.total} if groups else None,
