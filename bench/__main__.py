@@ -26,7 +26,7 @@ from bench.figures import Figure
 from bench.machine import Usage, machine
 from bench.report import Report
 
-NAMES = ("latency", "bulk", "large", "storm", "governor", "ledger", "store", "thumbnails")
+NAMES = ("latency", "bulk", "large", "storm", "governor", "ledger", "store", "thumbnails", "estate")
 
 
 def main(given: Sequence[str] | None = None) -> int:

@@ -120,6 +120,13 @@ class Project:
             raise RuntimeError(f"the import said nothing (exit {measured.exit_code}):\n{measured.err[-2000:]}")
         return measured, json.loads(lines[-1])
 
+    def manage(self, *words: str) -> str:
+        """A command to its end; its standard output. Raises `RuntimeError` when it ends with anything but 0 or 3."""
+        done = subprocess.run(self._manage(*words), env=self.environ, cwd=ROOT, capture_output=True, text=True)
+        if done.returncode not in (0, 3):
+            raise RuntimeError(f"{words[0]} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+        return done.stdout
+
     def _manage(self, *words: str) -> Sequence[str]:
         return [sys.executable, str(ROOT / "manage.py"), *words]
 
