@@ -37,7 +37,8 @@ class DatabaseFile:
         try:
             header = read_header(self._file, salvage=salvage)
             self._salvaged = SalvagedLeaves(self._file) if salvage else None
-            self._tree = Tree(self._salvaged or ChainLeaves(self._file))
+            self._chain = ChainLeaves(self._file)
+            self._tree = Tree(self._salvaged or self._chain)
             self.header: Header = self._complete(header)
             self.tables: tuple[Table, ...] = tuple(read_tables(self._tree))
         except BaseException:
@@ -191,9 +192,10 @@ class DatabaseFile:
     def proof(self, *, objects: bool = True) -> Proof:
         """Read the whole file and prove that it is complete; without `objects` all but the objects' MD5.
 
+        Pages that this object has read before, and that kept every rule then, are not read again.
         Never raises for damage: the result says where it is.
         """
-        return prove(self, self._file, self._salvaged, objects=objects)
+        return prove(self, self._file, self._chain, self._salvaged, objects=objects)
 
     def salvage_report(self) -> SalvageReport | None:
         """What is lost, in words; None unless the file was opened with `salvage`."""

@@ -48,7 +48,8 @@ class PageFile:
                 f"{path.name} cannot be opened: {error.strerror or error}.",
                 remedy="Check the path and its permissions, and close the file in FileMaker.",
             ) from error
-        self.size = os.fstat(self._file.fileno()).st_size
+        status = os.fstat(self._file.fileno())
+        self.size, self._modified = status.st_size, status.st_mtime_ns
         self.count = self.size // PAGE
         self._lock = Lock()
         self._blocks: dict[int, bytes] = {}
@@ -89,6 +90,11 @@ class PageFile:
                 del self._blocks[next(iter(self._blocks))]
             self._blocks[block] = data
         return data
+
+    def is_unchanged(self) -> bool:
+        """Whether the file still has the size and time of change that it was opened with."""
+        status = os.fstat(self._file.fileno())
+        return (status.st_size, status.st_mtime_ns) == (self.size, self._modified)
 
     def head(self, number: int) -> PageHead:
         """The checked header of page `number`. Raises `DamagedFile`."""

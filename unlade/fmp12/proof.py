@@ -82,15 +82,20 @@ class Proof:
         return {"ok": self.ok, "line": self.line(), **asdict(self)}
 
 
-def prove(database: DatabaseFile, file: PageFile, salvaged: SalvagedLeaves | None, *, objects: bool) -> Proof:
+def prove(
+    database: DatabaseFile, file: PageFile, chain: ChainLeaves, salvaged: SalvagedLeaves | None, *, objects: bool
+) -> Proof:
     """Read everything. Damage is a fault of the proof, never an exception."""
     proof = Proof(pages=file.count, closed=database.header.closed, objects_checked=objects)
-    _prove_pages(proof, file)
     for table in database.tables:
         try:
             _prove_table(proof, database, table, objects)
         except DamagedFile as error:
             proof.fault(f"{table.name}: {error}")
+    # Pages come last, as most of them have been read by now; what is wrong with them is the cause of the rest.
+    of_tables, proof.faults = proof.faults, []
+    _prove_pages(proof, file, chain)
+    proof.faults = (proof.faults + of_tables)[:_LISTED]
     if salvaged is not None:
         for lost in salvaged.lost:
             proof.fault(f"Page {lost.page} is lost: {lost.why}.")
@@ -98,20 +103,22 @@ def prove(database: DatabaseFile, file: PageFile, salvaged: SalvagedLeaves | Non
     return proof
 
 
-def _prove_pages(proof: Proof, file: PageFile) -> None:
+def _prove_pages(proof: Proof, file: PageFile, chain: ChainLeaves) -> None:
     stated = int.from_bytes(file.page(1)[8:12], "big") + 1 if file.count > 1 else 0
     proof.size_fits = file.size == file.count * PAGE == stated * PAGE
     if not proof.size_fits:
         proof.fault(f"The file has {file.size} bytes where {stated * PAGE} are stated.")
+    if not file.is_unchanged():
+        proof.fault("The file was written to while it was read: close it, or take a copy.")
     seen = bytearray(file.count // 8 + 1)
     try:
         # One walk: the chain's order and keys are checked on the way, the index runs beside it.
         index = index_leaves(file)
-        for leaf in ChainLeaves(file).leaves():
-            seen[leaf.number >> 3] |= 1 << (leaf.number & 7)
+        for number in chain.walk():
+            seen[number >> 3] |= 1 << (number & 7)
             proof.leaves += 1
-            if next(index, None) != leaf.number:
-                raise DamagedFile(leaf.number, "the index and the chain of leaves do not agree")
+            if next(index, None) != number:
+                raise DamagedFile(number, "the index and the chain of leaves do not agree")
         proof.keys_in_order = True
         if (extra := next(index, None)) is not None:
             raise DamagedFile(extra, "the index knows a leaf that the chain does not")

@@ -17,6 +17,7 @@ from threading import Lock
 from unlade.fmp12.errors import DamagedFile, DatabaseFileError
 from unlade.fmp12.index import Leaf
 from unlade.fmp12.pages import FIRST_LEAF, FREE_LEVEL, PageFile, PageHead, page_head
+from unlade.fmp12.stretch import Stretch
 from unlade.fmp12.tokens import Entry, Path, index_entries, leaf_entries
 from unlade.fmp12.tree import full
 
@@ -59,7 +60,8 @@ class SalvagedLeaves:
         self._lock = Lock()
         self._arrange()
 
-    def leaves(self, target: Path = ()) -> Iterator[Leaf]:
+    def leaves(self, target: Path = (), stretch: Stretch | None = None) -> Iterator[Leaf]:
+        """See `Leaves`. Every leaf is parsed here."""
         start = 0
         if target:
             start = max(bisect_right(_Firsts(self), target) - 1, 0)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from unlade.fmp12.objects import Object, object_path
 from unlade.fmp12.tokens import Entry, Path, encode_integer
-from unlade.fmp12.tree import GAP, HEADER_KEY, SEGMENT, BrokenValue, Tree
+from unlade.fmp12.tree import GAP, HEADER_KEY, SEGMENT, BrokenValue, Stretch, Tree
 
 CHUNK = 262_144  #: about so many bytes are handed on at a time
 
@@ -32,21 +32,32 @@ class ObjectPass:
         self._expected = iter(list(self._sizes))
         # The long stream that we are in: its type, the number of its next segment (0: in none), bytes, what waits.
         self._current, self._number, self._size = b"", 0, 0
-        self._parts: list[bytes] = []
+        self._node: Path = ()
+        self._stretch = Stretch()
+        self._parts = self._stretch.parts
 
     def pieces(self) -> Iterator[tuple[bytes, bytes]]:
         """(type, bytes) of every stream; a long one comes in several pieces of about `CHUNK`."""
-        for batch in self._tree.batches(self._path):
-            if batch[0] is GAP:
+        for batch in self._tree.batches(self._path, stretch=self._stretch):
+            self._follow_stretch()
+            if batch and batch[0] is GAP:
                 raise BrokenValue("part of it is lost")
-            if not self._take_leaf(batch):
+            if batch and not self._take_leaf(batch):
                 for entry in batch:
                     yield from self._take(*entry)
             if len(self._parts) * SEGMENT >= CHUNK:
                 yield self._joined()
+            self._stretch.follow(self._node, 0 if self._size % SEGMENT else self._number)
+        self._follow_stretch()
         yield from self._end()
         if (missing := next(self._expected, None)) is not None:
             raise BrokenValue(f"stream {_shown(missing)} is missing")
+
+    def _follow_stretch(self) -> None:
+        """Whole segments came by without us."""
+        if self._stretch.number > self._number:
+            self._size += SEGMENT * (self._stretch.number - self._number)
+            self._number = self._stretch.number
 
     def _take_leaf(self, batch: list[Entry]) -> bool:
         """The usual case, millions of times: a leaf that holds the next whole segments and nothing else."""
@@ -74,7 +85,7 @@ class ObjectPass:
             self._check(key, len(value))
             yield key, value
         elif len(path) == 5 and len(path[4]) == 4:
-            self._current, self._number, self._size = path[4], 1, 0
+            self._current, self._number, self._size, self._node = path[4], 1, 0, path
             self._begin(self._current)
             if key != HEADER_KEY or int.from_bytes(value, "big") != self._sizes[self._current]:
                 raise BrokenValue(f"the header of stream {_shown(self._current)} is damaged")
@@ -90,7 +101,7 @@ class ObjectPass:
 
     def _joined(self) -> tuple[bytes, bytes]:
         data = b"".join(self._parts)
-        self._parts = []
+        self._parts.clear()
         return self._current, data
 
     def _end(self) -> Iterator[tuple[bytes, bytes]]:

@@ -23,8 +23,14 @@ LAST_KEY = b"\xff" * 256
 #: Compare with `is`. A directory that goes on in the next leaf comes so too, at the end of the first.
 EMPTY = b"(directory)"
 
-_NO_OP, _POP, _PUSH = 0x80, 0x40, 0x20
+_NO_OP, _POP = 0x80, 0x40
+PUSH = 0x20  #: the bit of a key that opens a directory
 _LENGTHS = (0, 1, 2, 4, 6, 8)
+
+
+def full(entry: Entry) -> Path:
+    """Directory and key in one: what entries are sorted by."""
+    return (*entry[0], entry[1])
 
 
 def leaf_entries(page: bytes, end: int, number: int) -> list[Entry]:
@@ -63,7 +69,7 @@ def leaf_entries(page: bytes, end: int, number: int) -> list[Entry]:
             key = page[pos : pos + size]
             pos += size
             kind = code & 7
-            if code & _PUSH:
+            if code & PUSH:
                 if kind or len(stack) >= MAX_DEPTH:
                     raise DamagedFile(number, "a directory is opened wrongly")
                 stack.append(path)
@@ -133,9 +139,9 @@ def index_entries(page: bytes, end: int, number: int) -> tuple[list[Path], list[
                 continue
             marked, code = code >> 6, code & 0x3F
             key, pos = _index_key(page, pos, code, number)
-            if marked not in (0, 3) or code & 7 != (0 if code & _PUSH else 3):
+            if marked not in (0, 3) or code & 7 != (0 if code & PUSH else 3):
                 raise DamagedFile(number, "there is no such code in an index page")
-            if code & _PUSH:
+            if code & PUSH:
                 if len(stack) >= MAX_DEPTH:
                     raise DamagedFile(number, "a directory is opened wrongly")
                 stack.append((path, marked == 3))

@@ -9,9 +9,9 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from unlade.fmp12.index import Leaves
-from unlade.fmp12.tokens import LAST_KEY, Entry, Path, decode_integer
+from unlade.fmp12.stretch import SEGMENT, Stretch
+from unlade.fmp12.tokens import LAST_KEY, Entry, Path, decode_integer, full
 
-SEGMENT = 1000  #: bytes of every segment of a long value but the last
 HEADER_KEY = b"\0"
 
 #: Stands in a stream of entries where some may be lost; only ever seen in salvage.
@@ -24,17 +24,20 @@ class Tree:
     def __init__(self, leaves: Leaves) -> None:
         self._leaves = leaves
 
-    def batches(self, prefix: Path, start: Path = ()) -> Iterator[list[Entry]]:
+    def batches(self, prefix: Path, start: Path = (), stretch: Stretch | None = None) -> Iterator[list[Entry]]:
         """Entries whose path begins with `prefix`, from key `start` (below the prefix) on: a list for each leaf.
 
-        A batch of one `GAP` says that entries may be missing there. Raises `DamagedFile` (never in salvage).
+        A batch of one `GAP` says that entries may be missing there. With a `stretch`, which must lie below the prefix,
+        leaves that fit it go there; an empty batch says that some did. Raises `DamagedFile` (never in salvage).
         """
         target = prefix + start if start else (*prefix, b"")
         end, depth = (*prefix, LAST_KEY), len(prefix)
         started = False
-        for leaf in self._leaves.leaves(target):
+        for leaf in self._leaves.leaves(target, stretch):
             entries = leaf.entries
             if not entries:
+                if stretch is not None and stretch.parts:
+                    yield entries
                 continue
             if leaf.gap and (started or full(entries[0]) > target):
                 yield [GAP]
@@ -73,11 +76,6 @@ class Tree:
         return None
 
 
-def full(entry: Entry) -> Path:
-    """Directory and key in one: what entries are sorted by."""
-    return (*entry[0], entry[1])
-
-
 def child_of(entry: Entry, depth: int) -> bytes:
     """The element of an entry's full path at `depth`."""
     path, key, _ = entry
@@ -108,6 +106,9 @@ class LongValue:
             return None
         self.size += len(value)
         return value
+
+
+__all__ = ["GAP", "HEADER_KEY", "SEGMENT", "BrokenValue", "LongValue", "Stretch", "Tree", "child_of", "full"]
 
 
 class BrokenValue(Exception):
