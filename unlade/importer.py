@@ -180,6 +180,15 @@ class ContainerImport:
         """
         return [self.record(item, content) for item, content in items]
 
+    def insert_many(self, items: Sequence[tuple[Consignment, Content]]) -> Sequence[Any] | None:
+        """Write many rows at once and return only their primary keys, in the same order; None: by `record_many`.
+
+        For imports of hundreds of thousands of rows, where building the rows' objects is what takes the time; see
+        `unlade.bulk.insert`. The ledger has not met these items before, but a row may be there all the same. Not asked
+        where `after_commit` is overridden, since that wants the row. Called inside a transaction.
+        """
+        return None
+
     def after_commit(self, item: Consignment, row: Any) -> None:
         """Called once the row is committed."""
 

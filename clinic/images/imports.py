@@ -9,6 +9,7 @@ from typing import Any
 from clinic.images import batches
 from clinic.images.models import Image
 from clinic.texts import cut_name, storable
+from unlade import bulk
 from unlade.cargo import Content
 from unlade.importer import Consignment, ContainerImport, DateField, LeftRow, Owner, RowFacts, Thumbnail
 from unlade.owners import normalise_ref
@@ -69,6 +70,24 @@ class ImageImport(ContainerImport):
             if item.identity in there:
                 rows[item.identity] = self.record(item, content)
         return [rows[identity] for identity in identities]
+
+    def insert_many(self, items: Sequence[tuple[Consignment, Content]]) -> Sequence[Any]:
+        """Write thousands of images without an object for each; those that have a row already go one by one."""
+        identities = [item.identity for item, _ in items]
+        there = set(Image.objects.filter(filemaker_id__in=identities).values_list("filemaker_id", flat=True))
+        fresh = [pair for pair in items if pair[0].identity not in there]
+        places = [_place(item) for item, _ in fresh]
+        homes = batches.batches_for(places)
+        values = [self._columns(item, content) for item, content in fresh]
+        names = list(values[0]) if values else []
+        columns = dict(zip(names, zip(*(value.values() for value in values), strict=True), strict=True))
+        columns["filemaker_id"] = [item.identity for item, _ in fresh]
+        columns["uploaded_by"] = [item.uploaded_by for item, _ in fresh]
+        columns["order"] = [_order(item.record.record_id) for item, _ in fresh]
+        columns["batch_id"] = [homes[place].pk for place in places]
+        keys = dict(zip(columns["filemaker_id"], bulk.insert(Image, columns), strict=True))
+        keys |= {item.identity: self.record(item, content).pk for item, content in items if item.identity in there}
+        return [keys[identity] for identity in identities]
 
     def _columns(self, item: Consignment, content: Content) -> dict[str, Any]:
         """What the source and the file say; caption, order and uploader of an image stay as they are."""

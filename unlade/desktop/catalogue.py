@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from unlade.cargo import ContainerRef, RefStatus, SourceRecord
@@ -159,7 +160,7 @@ class Catalogue:
             SourceRecord(
                 record_id=record_id,
                 mod_id=mod_id,
-                fields=self._fields(text),
+                fields=self.fields(json.loads(text)),
                 containers={ref.field: _container(ref) for ref in refs.get(place, ())},
                 read_at=now,
             )
@@ -209,12 +210,11 @@ class Catalogue:
             yield from (Finding("matched", *row[1:]) for row in rows)
             place, field = rows[-1][0], rows[-1][3]
 
-    def _fields(self, text: str) -> dict[str, str]:
-        values: dict[str, str] = json.loads(text)
+    def fields(self, values: dict[str, str]) -> dict[str, str]:
+        """A row's values with its day in ISO, as far as the order of the dates is settled."""
         raw = values.get(self.date_field, "") if self.date_field else ""
-        day = parse_day(raw, self.order) if raw.strip() else None
-        if day is not None:
-            values[self.date_field] = day.isoformat()
+        if raw and (day := _iso(raw, self.order)):
+            values[self.date_field] = day
         return values
 
     def _all(self, query: str, *values: Any) -> list[Any]:
@@ -222,9 +222,15 @@ class Catalogue:
             return self.db.execute(query, values).fetchall()
 
 
+@lru_cache(maxsize=10_000)
+def _iso(raw: str, order: Order | None) -> str:
+    day = parse_day(raw, order) if raw.strip() else None
+    return day.isoformat() if day is not None else ""
+
+
 def key_of(text: str) -> str:
     """An id as ids are compared: trimmed, braces off, upper case, one Unicode form (a Mac's disk has another)."""
-    text = unicodedata.normalize("NFC", text).strip()
+    text = (text if text.isascii() else unicodedata.normalize("NFC", text)).strip()
     if text.startswith("{") and text.endswith("}"):
         text = text[1:-1].strip()
     return text.upper()

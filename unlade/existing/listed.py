@@ -6,13 +6,15 @@ What was only listed has no sha256: its proof is the listing, until somebody rea
 
 from __future__ import annotations
 
+import gc
+import logging
 import mimetypes
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 from django.db import transaction
 
@@ -22,19 +24,23 @@ from unlade.desktop.findings import write_report
 from unlade.desktop.listed import join_listing
 from unlade.desktop.source import TROUBLES
 from unlade.errors import Interrupted
+from unlade.existing.turns import Turn, Turns
 from unlade.importer import ContainerImport
 from unlade.keys import extension_of
 from unlade.ledger.books import Books
-from unlade.ledger.models import Item
+from unlade.ledger.fresh import is_plain, known_to, may_be_fresh, settle_fresh, tables_grew, without_collector
 from unlade.options import RunOptions
 from unlade.owners import OwnerFinder
 from unlade.states import ItemState
 from unlade.store import Store
 
+log = logging.getLogger(__name__)
+
 S = ItemState
 
-#: Rows in one transaction.
+#: Rows in one transaction, where each may be odd, and of those that are plainly new.
 PORTION = 1000
+FRESH_PORTION = 5000
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
@@ -115,48 +121,99 @@ def _record_all(
     progress: Callable[[int, int], None],
 ) -> None:
     books, whole = listing.books, catalogue.count()
-    count = Count(whole, count_is="files")
     with transaction.atomic():
-        books.counted(count, clock())
-    for offset in range(1, whole + 1, PORTION):
-        if stopped():
-            raise Interrupted
-        now = clock()
-        records = catalogue.page(offset, PORTION, now)
-        landed: list[tuple[Any, Any]] = []
-        with transaction.atomic():
-            entries = []
-            for listed in books.take_page(records, None, now, later=True):
-                outcome = _outcome(importer, catalogue, listed.item, listed.record, prefix)
-                entries.append((listed.item, listed.record, outcome))
-            if entries:
-                landed = [pair for pair in books.settle_many(entries, now) if pair is not None]
-        listing.matched += len(landed)
+        books.counted(Count(whole, count_is="files"), clock())
+    recorder = _Recorder(importer, catalogue, books, prefix, clock)
+    turns = Turns(catalogue, plain=is_plain(importer))
+    done, counts = 0, {True: 0, False: 0}
+    with without_collector():
+        for records, plain in turns.portions(FRESH_PORTION, PORTION, clock):
+            if stopped():
+                raise Interrupted
+            listing.matched += recorder.plain(records) if plain else recorder.one_by_one(records)
+            done += len(records)
+            progress(done, whole)
+            counts[plain] += 1
+            if counts[plain] in (1, 10, 100):
+                gc.collect()
+                tables_grew()
+
+
+class _Recorder:
+    """Writes portions of records down, each in one transaction."""
+
+    def __init__(
+        self, importer: ContainerImport, catalogue: Catalogue, books: Books, prefix: str, clock: Callable[[], datetime]
+    ) -> None:
+        self.importer, self.catalogue, self.books, self.prefix, self.clock = importer, catalogue, books, prefix, clock
+        self._ledger_is_empty = not books.source.items.exists()
+
+    def plain(self, turns: Sequence[Turn]) -> int:
+        """Records that the ledger does not know, all at once; the others, and all where that fails, by `one_by_one`."""
+        now = self.clock()
+        known = set() if self._ledger_is_empty else known_to(self.books, [turn.record for turn in turns])
+        fresh, odd = [], []
+        for turn in turns:
+            good = turn.record.record_id not in known and may_be_fresh(self.importer, turn.record)
+            (fresh if good else odd).append(turn)
+        entries = [(turn.record, self._outcome(turn, turn.record, "")) for turn in fresh]
+        try:
+            with transaction.atomic():
+                landed = settle_fresh(self.books, entries, now) if entries else []
+        except Exception:
+            log.exception("%d rows could not be written together; they are tried a thousand at a time", len(entries))
+            return self.one_by_one(turns)
         for consignment, row in landed:
-            importer.after_commit(consignment, row)
-        progress(min(whole, offset + PORTION - 1), whole)
+            self.importer.after_commit(consignment, row)
+        matched = sum(outcome.stored is not None for _, outcome in entries)
+        return matched + (self.one_by_one(odd) if odd else 0)
+
+    def one_by_one(self, turns: Sequence[Turn]) -> int:
+        """Records with all that may be odd about them: known already, twins, without an identity, several items each."""
+        matched = 0
+        for start in range(0, len(turns), PORTION):
+            portion = turns[start : start + PORTION]
+            by_id = {turn.record.record_id: turn for turn in portion}
+            now, landed = self.clock(), []
+            with transaction.atomic():
+                entries = []
+                for listed in self.books.take_page([turn.record for turn in portion], None, now, later=True):
+                    turn = by_id[listed.record.record_id]
+                    entries.append((listed.item, listed.record, self._outcome(turn, listed.record, listed.item.slot)))
+                if entries:
+                    landed = [pair for pair in self.books.settle_many(entries, now) if pair is not None]
+            matched += len(landed)
+            for consignment, row in landed:
+                self.importer.after_commit(consignment, row)
+        return matched
+
+    def _outcome(self, turn: Turn, record: SourceRecord, slot: str) -> Outcome:
+        """The best field's file, as far as the listing tells (CONTRACT B2: only a final answer leads to a lower field)."""
+        importer = self.importer
+        attempts: list[Attempt] = []
+        for name in [slot] if slot else importer.containers:
+            known = turn.refs.get(name)
+            if known is None or known.status is RefStatus.EMPTY:
+                attempts.append(Attempt(name, "empty"))
+            elif known.status is not RefStatus.FILE:
+                attempts.append(Attempt(name, "reference_only"))
+            elif known.trouble == "not_exported":
+                attempts.append(Attempt(name, "not_exported"))
+            elif known.trouble:
+                detail = f"record {record.record_id}, {name}: {TROUBLES[known.trouble]}"
+                return Outcome(S.FAILED, known.trouble, detail, attempts=tuple(attempts))
+            else:
+                size = turn.sizes.get(known.path, 0)
+                return _taken(importer, self.catalogue, record, known, size, attempts, self.prefix)
+        reasons = [attempt.result for attempt in attempts if attempt.result != "empty"]
+        if not reasons:
+            return Outcome(S.EMPTY, attempts=tuple(attempts))
+        return Outcome(S.FAILED, reasons[0], final=True, attempts=tuple(attempts))
 
 
-def _outcome(importer: ContainerImport, catalogue: Catalogue, item: Item, record: SourceRecord, prefix: str) -> Outcome:
-    """The best field's file, as far as the listing tells (CONTRACT B2: only a final answer leads to a lower field)."""
-    attempts: list[Attempt] = []
-    for name in [item.slot] if item.slot else importer.containers:
-        known = catalogue.ref(record.record_id, name)
-        if known is None or known.status is RefStatus.EMPTY:
-            attempts.append(Attempt(name, "empty"))
-        elif known.status is not RefStatus.FILE:
-            attempts.append(Attempt(name, "reference_only"))
-        elif known.trouble == "not_exported":
-            attempts.append(Attempt(name, "not_exported"))
-        elif known.trouble:
-            detail = f"record {record.record_id}, {name}: {TROUBLES[known.trouble]}"
-            return Outcome(S.FAILED, known.trouble, detail, attempts=tuple(attempts))
-        else:
-            return _taken(importer, catalogue, record, known, attempts, prefix)
-    reasons = [attempt.result for attempt in attempts if attempt.result != "empty"]
-    if not reasons:
-        return Outcome(S.EMPTY, attempts=tuple(attempts))
-    return Outcome(S.FAILED, reasons[0], final=True, attempts=tuple(attempts))
+@cache
+def _type_of(extension: str) -> str:
+    return mimetypes.guess_type(f"x{extension}")[0] or "application/octet-stream"
 
 
 def _taken(
@@ -164,10 +221,10 @@ def _taken(
     catalogue: Catalogue,
     record: SourceRecord,
     known: FileRef,
+    size: int,
     attempts: list[Attempt],
     prefix: str,
 ) -> Outcome:
-    size = catalogue.size_of(known.path)
     wrong = "zero_bytes" if size == 0 else "truncated" if known.size not in (None, size) else ""
     if wrong == "truncated":
         detail = f"{size} bytes where FileMaker had {known.size}"
@@ -176,7 +233,7 @@ def _taken(
     declared = str(record.fields.get(importer.original_name, "")).strip() if importer.original_name else ""
     extension = extension_of(key).lower()
     content = Content(
-        mime_type=mimetypes.guess_type(f"x{extension}")[0] or "application/octet-stream",
+        mime_type=_type_of(extension),
         extension=extension,
         size=size,
         sha256="",

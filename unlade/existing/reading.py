@@ -21,6 +21,7 @@ from django.db.models import Q, QuerySet
 
 from unlade.cargo import Content, Facts, Outcome, Parcel, SourceRecord, Stored
 from unlade.errors import BadKey, Interrupted, KeyCollision, StoreBusy, StoreError, StoreRefused
+from unlade.hooks import after_commit
 from unlade.importer import ContainerImport
 from unlade.keys import encode_segment, thumbnail_key
 from unlade.landing import landing_of
@@ -247,23 +248,22 @@ class _Reader:
 
 def _settle(books: Books, seen: list[_Seen], read: Read, rig: Rigging) -> None:
     """In the main thread: ledger and rows, in one transaction."""
-    landed = []
+    landed: list[tuple[tuple[Any, Any] | None, str]] = []
     with transaction.atomic():
         for each in seen:
             if each.content is None or each.stored is None:
                 log.warning("record %s: %s", each.item.record_id, each.problem)
                 read.left += 1
                 continue
-            landed.append(books.settle(each.item, each.record, _outcome(each), rig.clock()))
+            landed.append((books.settle(each.item, each.record, _outcome(each), rig.clock()), each.item.record_id))
             read.read += 1
             read.read_bytes += each.stored.size
             read.thumbnails += each.thumbnail is not None
             read.without += each.content.thumbnail_error is not None
             read.damaged += each.content.damage is not None
             read.copied += not each.stored.existed
-    for pair in landed:
-        if pair is not None:
-            books.importer.after_commit(*pair)
+    for pair, record_id in landed:
+        after_commit(books.importer, pair, record_id)
 
 
 def _outcome(seen: _Seen) -> Outcome:

@@ -24,13 +24,13 @@ DAMAGED = "found damaged"  #: a check read its object and found other bytes
 
 def note(item: Item, what: str, at: datetime, run: Run | None = None, **detail: Any) -> None:
     """Write down one event; empty details are left out."""
-    Event.objects.create(item=item, at=at, run=run, what=what, detail=_lean(detail))
+    Event.objects.create(item=item, at=at, run=run, what=what, detail=lean(detail))
 
 
 def note_all(items: Iterable[tuple[Item, dict[str, Any]]], what: str, at: datetime, run: Run | None = None) -> None:
     """Write down the same for many items, each with its detail, in as few queries as the database allows."""
     Event.objects.bulk_create(
-        Event(item=item, at=at, run=run, what=what, detail=_lean(detail)) for item, detail in items
+        Event(item=item, at=at, run=run, what=what, detail=lean(detail)) for item, detail in items
     )
 
 
@@ -53,5 +53,6 @@ def settled_detail(item: Item, owner: Any = None) -> dict[str, Any]:
     }
 
 
-def _lean(detail: dict[str, Any]) -> dict[str, Any]:
+def lean(detail: dict[str, Any]) -> dict[str, Any]:
+    """A detail without what is empty."""
     return {name: value for name, value in detail.items() if value or (value == 0 and value is not False)}

@@ -1,0 +1,243 @@
+"""Many new rows at once: COPY on PostgreSQL, one prepared statement on SQLite, and no model instance for any of them.
+
+    keys = bulk.insert(Image, {"key": [...], "batch_id": [...]})
+
+For imports of hundreds of thousands of rows, where `bulk_create` spends most of its time on objects. Signals are not
+sent and `save` is not called, as with `bulk_create`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from itertools import repeat
+from typing import Any
+
+from django.db import connections, models, router, transaction
+from django.utils import timezone
+
+#: What stands for itself in COPY's text format is everything but these (PostgreSQL, "COPY", File Formats).
+_ESCAPES = {8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r", 92: "\\\\"}
+#: Bytes that are handed to COPY at a time.
+_PIECE = 256 * 1024
+_PLAIN = (int, str, bool, type(None))
+
+
+def insert(model: type[models.Model], columns: Mapping[str, Sequence[Any]], *, using: str = "") -> list[Any]:
+    """Insert rows, given column by column (names as on instances: `batch_id`), and return their primary keys in order.
+
+    Columns that are left out get their default. All of it stands or falls together with the caller's transaction.
+    Raises `ValueError` for a column that does not exist or is shorter than the others, and what the database raises.
+    """
+    lengths = {len(values) for values in columns.values()}
+    if len(lengths) > 1:
+        raise ValueError("the columns differ in length")
+    count = lengths.pop() if lengths else 0
+    if not count:
+        return []
+    alias = using or router.db_for_write(model)
+    connection = connections[alias]
+    fields = _fields(model, columns)
+    if connection.vendor == "postgresql" and _copies(connection):
+        write: Callable[..., None] = _copy
+    elif connection.vendor == "sqlite":
+        write = _many
+    else:
+        return _slowly(model, columns, count, alias)
+    with transaction.atomic(using=alias, savepoint=False):
+        key = model._meta.pk
+        assert key is not None
+        given = columns.get(key.attname)
+        keys = list(given) if given is not None else _free_keys(connection, model, count)
+        values = {field: _values(field, columns, count, connection) for field in fields}
+        values[key] = keys
+        with connection.cursor() as cursor:
+            write(cursor, model, values, connection)
+    return keys
+
+
+def _fields(model: type[models.Model], columns: Mapping[str, Sequence[Any]]) -> list[models.Field[Any, Any]]:
+    """The fields that are written, the primary key left out."""
+    options = model._meta
+    if options.parents:
+        raise ValueError(f"{options.label} has its columns in more than one table")
+    known = {field.attname for field in options.concrete_fields}
+    if unknown := sorted(set(columns) - known):
+        raise ValueError(f"{options.label} has no column {', '.join(unknown)}")
+    return [
+        field
+        for field in options.concrete_fields
+        if not field.primary_key
+        and not getattr(field, "generated", False)
+        and (field.attname in columns or not getattr(field, "has_db_default", lambda: False)())
+    ]
+
+
+def _values(field: Any, columns: Mapping[str, Sequence[Any]], count: int, connection: Any) -> Any:
+    """One column's values as the driver takes them; a `_Same` where all are one."""
+    given = columns.get(field.attname)
+    if given is None:
+        prepare = _prepare(field, connection)
+        if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
+            return _Same(prepare(_now(field)))
+        if callable(field.default) and field.default not in (dict, list, timezone.now):  # uuid4 and the like
+            return [prepare(field.get_default()) for _ in range(count)]
+        return _Same(prepare(field.get_default()))
+    first = given[0]
+    if isinstance(first, _PLAIN) and list(given).count(first) == count and all(type(v) is type(first) for v in given):
+        return _Same(_prepare(field, connection)(first))
+    kind = field.get_internal_type()
+    if kind != "JSONField" and all(type(value) in _PLAIN for value in given):
+        return given
+    return list(map(_prepare(field, connection), given))
+
+
+class _Same:
+    """One value for all rows."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _now(field: Any) -> Any:
+    return timezone.now().date() if field.get_internal_type() == "DateField" else timezone.now()
+
+
+def _prepare(field: Any, connection: Any) -> Callable[[Any], Any]:
+    """What turns a value of this field into a plain one, as Django itself would write it."""
+    if field.get_internal_type() == "JSONField":
+        encode = (field.encoder() if field.encoder else json.JSONEncoder()).encode
+        return lambda value: None if value is None else encode(value)
+
+    def prepared(value: Any) -> Any:
+        if isinstance(value, datetime) and connection.vendor == "sqlite" and value.tzinfo is not None:
+            return str(value.astimezone(UTC).replace(tzinfo=None))
+        if isinstance(value, date):
+            return value.isoformat()
+        if type(value) in _PLAIN:
+            return value
+        value = field.get_db_prep_save(value, connection)
+        return value if isinstance(value, (*_PLAIN, float, bytes)) else str(value)
+
+    return prepared
+
+
+# SQLite.
+
+
+def _many(cursor: Any, model: type[models.Model], values: Mapping[Any, Any], connection: Any) -> None:
+    quote = connection.ops.quote_name
+    names, places, rows = [], [], []
+    for field, column in values.items():
+        names.append(quote(field.column))
+        if isinstance(column, _Same) and (literal := _literal(column.value)):
+            places.append(literal)
+        else:
+            places.append("?")
+            rows.append(repeat(column.value) if isinstance(column, _Same) else column)
+    statement = f"INSERT INTO {quote(model._meta.db_table)} ({', '.join(names)}) VALUES ({', '.join(places)})"
+    with connection.wrap_database_errors:
+        # Django's own cursor would look for %s in each row's statement.
+        connection.connection.cursor().executemany(statement, zip(*rows, strict=False))
+
+
+def _literal(value: Any) -> str:
+    """A value as SQLite writes it; "" for one that is better bound."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, (bool, int)):
+        return str(int(value))
+    if isinstance(value, str) and "\0" not in value:
+        return "'" + value.replace("'", "''") + "'"
+    return ""
+
+
+# PostgreSQL.
+
+
+def _copies(connection: Any) -> bool:
+    """Whether the driver has COPY as psycopg 3 has it."""
+    connection.ensure_connection()
+    return hasattr(connection.connection, "pgconn")
+
+
+def _copy(cursor: Any, model: type[models.Model], values: Mapping[Any, Any], connection: Any) -> None:
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(field.column) for field in values)
+    columns = [repeat(_text(column.value)) if isinstance(column, _Same) else _texts(column) for column in values.values()]
+    with connection.wrap_database_errors:
+        with cursor.copy(f"COPY {quote(model._meta.db_table)} ({names}) FROM STDIN") as copy:
+            for piece in _pieces(columns):
+                copy.write(piece)
+
+
+def _pieces(columns: Sequence[Any]) -> Iterator[str]:
+    """Rows as COPY reads them, many at a time."""
+    lines, size = [], 0
+    for row in zip(*columns, strict=False):
+        line = "\t".join(row)
+        lines.append(line)
+        size += len(line)
+        if size > _PIECE:
+            yield "\n".join(lines) + "\n"
+            lines, size = [], 0
+    if lines:
+        yield "\n".join(lines) + "\n"
+
+
+def _texts(values: Sequence[Any]) -> list[str]:
+    """A column in COPY's text format."""
+    if all(type(value) is str for value in values):
+        whole = "".join(values)
+        if not any(char in whole for char in "\\\t\n\r\b\v\f"):
+            return list(values)
+        return [value.translate(_ESCAPES) for value in values]
+    return [_text(value) for value in values]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "\\N"
+    if isinstance(value, bool):
+        return "t" if value else "f"
+    if isinstance(value, bytes):
+        return "\\\\x" + value.hex()
+    return str(value).translate(_ESCAPES)
+
+
+# Both, and the others.
+
+
+def _free_keys(connection: Any, model: type[models.Model], count: int) -> list[Any]:
+    """Primary keys that nobody else gets."""
+    key, table = model._meta.pk, model._meta.db_table
+    assert key is not None
+    if callable(key.default):
+        return [key.get_default() for _ in range(count)]
+    if not isinstance(key, models.AutoField | models.BigAutoField | models.SmallAutoField):
+        raise ValueError(f"{model._meta.label} numbers no rows by itself: give its primary keys")
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT pg_get_serial_sequence(%s, %s)", [connection.ops.quote_name(table), key.column])
+            (sequence,) = cursor.fetchone()
+            cursor.execute("SELECT nextval(%s) FROM generate_series(1, %s)", [sequence, count])
+            return [number for (number,) in cursor.fetchall()]
+        # The transaction writes, so nobody else does: what is free now stays so.
+        quote = connection.ops.quote_name
+        cursor.execute(f"SELECT max({quote(key.column)}) FROM {quote(table)}")
+        highest = cursor.fetchone()[0] or 0
+        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
+        row = cursor.fetchone()
+        first = max(highest, row[0] if row else 0) + 1
+        return list(range(first, first + count))
+
+
+def _slowly(model: type[models.Model], columns: Mapping[str, Sequence[Any]], count: int, alias: str) -> list[Any]:
+    """For databases and drivers that are not known here."""
+    names = list(columns)
+    objects = [model(**dict(zip(names, row, strict=True))) for row in zip(*columns.values(), strict=True)]
+    made = model._base_manager.using(alias).bulk_create(objects, batch_size=min(count, 1000))
+    return [each.pk for each in made]

@@ -1,0 +1,163 @@
+"""Records that the ledger has never met, settled by the thousand: items, events and rows without model instances.
+
+What is written is what `take_page` and `settle_many` write (a test holds one against the other): the same rules are
+applied to drafts, which cost a tenth of a model. The caller sends only records that are plainly new.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, cast
+
+from django.db import connection
+
+from unlade import bulk
+from unlade.cargo import Content, Outcome, RefStatus, SourceRecord
+from unlade.importer import Consignment, ContainerImport
+from unlade.ledger.books import Books
+from unlade.ledger.events import lean, settled_detail
+from unlade.ledger.models import Event, Item
+from unlade.ledger.pages import _size_hint
+from unlade.owners import normalise_ref
+from unlade.states import ItemState
+
+_REFERENCES = {"source_id", "in_hand_id", "settled_in_id"}
+_NAMES = [field.attname for field in Item._meta.concrete_fields if not field.primary_key]
+_PLAIN = [name for name in _NAMES if name not in _REFERENCES]
+_DEFAULTS: dict[str, Any] = {
+    field.name: None if field.is_relation else field.get_default() for field in Item._meta.concrete_fields
+}
+_values_of = attrgetter(*_PLAIN)
+
+
+class _Draft:
+    """An item before it is written; what the books set on items can be set on it."""
+
+    move = Item.move
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(_DEFAULTS)
+        self.__dict__.update(values)
+
+
+def is_plain(importer: ContainerImport) -> bool:
+    """Whether this import's records can come by this way: one item a record, known by the declared identity."""
+    return not importer.each and type(importer).identity_of is ContainerImport.identity_of
+
+
+def may_be_fresh(importer: ContainerImport, record: SourceRecord) -> bool:
+    """Whether a record that the ledger does not know becomes an item by the plain rules alone."""
+    identity = importer.identity_of(record)
+    return (
+        0 < len(identity) <= 255
+        and importer.wants(record)
+        and any(ref.status is not RefStatus.EMPTY for ref in record.containers.values())
+    )
+
+
+def known_to(books: Books, records: Sequence[SourceRecord]) -> set[str]:
+    """Record ids of those that the ledger knows, by either id."""
+    items = books.source.items
+    known = set(items.filter(record_id__in=[r.record_id for r in records]).values_list("record_id", flat=True))
+    keys = {normalise_ref(books.importer.identity_of(record)): record.record_id for record in records}
+    for key in items.filter(identity_key__in=list(keys)).values_list("identity_key", flat=True):
+        known.add(keys[key])
+    return known
+
+
+def settle_fresh(
+    books: Books, entries: Sequence[tuple[SourceRecord, Outcome]], now: datetime
+) -> list[tuple[Consignment, Any]]:
+    """Write items, events and rows of records that are new to the ledger, in the caller's transaction.
+
+    Returns what `after_commit` is called with, where the project overrides it. What the project's own code raises is
+    raised: then nothing of them is written.
+    """
+    importer = books.importer
+    matches = books.owners.find(importer.owner_ref_of(record) for record, outcome in entries if outcome.stored)
+    drafts: list[Any] = []
+    stored: list[tuple[Consignment, Content]] = []
+    landed: list[Any] = []
+    owners: list[Any] = []
+    for record, given in entries:
+        outcome = given
+        draft = _Draft(
+            record_id=record.record_id,
+            road=books.road,
+            mod_id=record.mod_id,
+            known_size=_size_hint(importer, record),
+            seen_at=now,
+        )
+        owner = None
+        if outcome.stored is not None and outcome.content is not None:
+            match = matches[normalise_ref(importer.owner_ref_of(record))]
+            consignment, outcome = books._consign(record, outcome, match)
+            stored.append((consignment, given.content))  # type: ignore[arg-type]
+            landed.append(draft)
+            owner = match.owner
+        books._apply(cast(Item, draft), record, outcome, now)
+        drafts.append(draft)
+        owners.append(owner)
+    told, keys = _write_rows(importer, stored)
+    for draft, key in zip(landed, keys, strict=True):
+        draft.row = str(key) if key is not None else ""
+    columns = dict(zip(_PLAIN, zip(*map(_values_of, drafts), strict=True), strict=True))
+    columns |= {
+        "source_id": [books.source.pk] * len(drafts),
+        "settled_in_id": [draft.settled_in.pk if draft.settled_in is not None else None for draft in drafts],
+    }
+    items = bulk.insert(Item, columns)
+    details = [lean(settled_detail(draft, owner)) for draft, owner in zip(drafts, owners, strict=True)]
+    run = books.run.pk
+    bulk.insert(
+        Event,
+        {
+            "item_id": items,
+            "at": [now] * len(items),
+            "run_id": [run] * len(items),
+            "what": [str(draft.state) for draft in drafts],
+            "detail": details,
+        },
+    )
+    books.new += len(drafts)
+    for draft in drafts:
+        books._ended[ItemState(draft.state).value] += 1
+    return told
+
+
+def _write_rows(
+    importer: ContainerImport, stored: Sequence[tuple[Consignment, Content]]
+) -> tuple[list[tuple[Consignment, Any]], Sequence[Any]]:
+    """The project's rows: what `after_commit` wants to hear of, and the primary keys."""
+    if type(importer).after_commit is ContainerImport.after_commit:
+        keys = importer.insert_many(stored)
+        if keys is not None:
+            return [], keys
+    rows = importer.record_many(stored)
+    told = [(consignment, row) for (consignment, _), row in zip(stored, rows, strict=True)]
+    return told, [row.pk if row is not None else None for row in rows]
+
+
+def tables_grew() -> None:
+    """Let PostgreSQL know that tables which it believes to be empty are not, or it plans to read them through."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            for model in (Item, Event):
+                cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Thousands of short-lived objects hold no circles: looking for some costs more than all else."""
+    was = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
