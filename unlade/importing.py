@@ -36,6 +36,7 @@ from unlade.rigging import Rigging, utc_now
 from unlade.roads import Line, open_line
 from unlade.schedule.quiet import curfew
 from unlade.ship import Ship
+from unlade.signals import run_finished, run_started, send
 from unlade.store import Store
 from unlade.voyage import Gatekeeper, Reporter, Voyage, outcome_of
 
@@ -120,6 +121,7 @@ def sail_and_close(
     """Sail, hang up and close the books, whatever ended the run."""
     for note in line.notes:
         reporter.note(note)
+    send(run_started, books.importer, run=books.run)
     error = _sail(voyage, line, options, rig, reporter)
     line.hang_up()
     outcome, exit_code = outcome_of(error, books)
@@ -133,6 +135,7 @@ def sail_and_close(
         retry_at=retry_at,
         **voyage.counters(),
     )
+    send(run_finished, books.importer, run=books.run, outcome=outcome, exit_code=exit_code)
     return Ended(books, outcome, exit_code, error, retry_at)
 
 

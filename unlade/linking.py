@@ -20,6 +20,7 @@ from unlade.importer import ContainerImport
 from unlade.ledger.events import LINKED, OWNER_LOST, note_all
 from unlade.ledger.models import Item
 from unlade.owners import OwnerFinder, OwnerMatch
+from unlade.signals import item_linked, send
 from unlade.states import ItemState, check_arrow
 
 #: The project's row that a file belongs to was deleted; its link cannot be made.
@@ -134,6 +135,8 @@ def _relink(importer: ContainerImport, items: QuerySet[Item], report: RelinkRepo
         _move_to_imported(linked, now)
         owners = {item.pk: owner for item, owner in owned}
         note_all([(item, {"owner": str(owners[item.pk].pk)}) for item in linked], LINKED, now)
+        for item in linked:
+            send(item_linked, importer, item=item, owner=owners[item.pk])
         _leave_alone(alone, now)
 
 

@@ -33,6 +33,7 @@ from unlade.errors import (
     SourceError,
     UnladeError,
 )
+from unlade.hooks import after_commit
 from unlade.ledger.books import Books
 from unlade.ledger.models import Item, edited_since
 from unlade.listing import PageRequest
@@ -399,11 +400,7 @@ class Voyage:
             self.ship.spool.discard(parcel)
         if landed is None:
             return
-        try:
-            self.books.importer.after_commit(landed[0], landed[1])  # type: ignore[arg-type]
-        except Exception:
-            # The project's own code; the row is committed, and the other items must not pay for it.
-            log.exception("record %s: after_commit failed; its file and row are written", item.record_id)
+        after_commit(self.books.importer, landed, item.record_id)
         if carried.outcome is not None and carried.outcome.state != S.QUARANTINED:
             self._write_marker(item, carried.record)
 

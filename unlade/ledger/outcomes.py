@@ -18,6 +18,7 @@ from unlade.ledger.events import GONE, note, note_all, settled_detail
 from unlade.ledger.models import Item
 from unlade.ledger.runs import RunBooks
 from unlade.owners import OwnerMatch, normalise_ref
+from unlade.signals import item_gone, item_settled, send
 from unlade.states import STORED, ItemState
 
 log = logging.getLogger(__name__)
@@ -106,7 +107,12 @@ class OutcomeBooks(RunBooks):
         if outcome.state != S.PENDING:
             owner = landed[0].owner if landed else None
             note(item, item.state, now, self.run, **settled_detail(item, owner))
+            self._tell(item, landed)
         return landed
+
+    def _tell(self, item: Item, landed: tuple[Consignment, Any] | None) -> None:
+        consignment, row = landed or (None, None)
+        send(item_settled, self.importer, item=item, row=row, consignment=consignment)
 
     def settle_many(
         self, entries: Sequence[tuple[Item, SourceRecord, Outcome]], now: datetime
@@ -145,6 +151,8 @@ class OutcomeBooks(RunBooks):
             told = [(item, settled_detail(item, owners.get(item.pk))) for item in items if item.state == state]
             note_all(told, state, now, self.run)
         landed = {id(item): (consignment, row) for (item, consignment, _), row in zip(stored, rows, strict=True)}
+        for item in items:
+            self._tell(item, landed.get(id(item)))
         return [landed.get(id(item)) for item in items]
 
     def _record(
@@ -244,6 +252,7 @@ class OutcomeBooks(RunBooks):
         item.gone_at, item.in_hand = now, None
         item.save(update_fields=["gone_at", "in_hand"])
         note(item, GONE, now, self.run)
+        send(item_gone, self.importer, item=item)
 
     def marked(self, item_id: int, mod_id: str, now: datetime) -> None:
         """The marker is in FileMaker; its own modification id becomes the known one (CONTRACT B1)."""

@@ -19,6 +19,7 @@ from unlade.owners import normalise_ref
 from unlade.records.converting import plain
 from unlade.records.declaring import RecordImport
 from unlade.records.judging import FAIL, LEAVE, PASS, WRITE, Verdict
+from unlade.signals import item_settled, send
 from unlade.states import ItemState
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class RecordBooks(Books):
             written: list[tuple[Any, SourceRecord]] = []
             fresh: list[Item] = []
             known: list[Item] = []
+            rows_of: list[tuple[Item, Any]] = []
             for verdict in verdicts:
                 if not verdict.settles:
                     continue
@@ -50,6 +52,7 @@ class RecordBooks(Books):
                 row = written[-1][0] if verdict.action == WRITE else None
                 item = self._settled_item(verdict, row, now)
                 (fresh if item.pk is None else known).append(item)
+                rows_of.append((item, row))
             Item.objects.bulk_create(fresh)
             Item.objects.bulk_update(known, _FIELDS, batch_size=100)
             same = [each.item.pk for each in verdicts if each.item is not None and not each.settles]
@@ -60,6 +63,8 @@ class RecordBooks(Books):
                 note_all(told, state, now, self.run)
             for row, record in written:
                 transaction.on_commit(partial(self._after_commit, row, record))
+            for item, row in rows_of:
+                send(item_settled, self.importer, item=item, row=row, consignment=None)
         for item in items:
             self._ends(item, item.state)
         self.new += len(fresh)
