@@ -62,3 +62,19 @@ class Patient(Archivable):
 
     def __str__(self) -> str:
         return f"{self.last_name}, {self.first_name}".strip(", ") or f"Patient {self.pk}"
+
+
+class Phone(models.Model):
+    """A number of a patient's. One that FileMaker no longer has stays, and says since when."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="phones")
+    filemaker_id = models.CharField(max_length=64, unique=True)
+    kind = models.CharField(max_length=40, blank=True)
+    number = models.CharField(max_length=60, blank=True)
+    gone_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.number}".strip() or f"Phone {self.pk}"

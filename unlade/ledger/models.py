@@ -20,6 +20,7 @@ class Host(models.Model):
     booked = models.PositiveBigIntegerField(default=0, help_text="grows with every booking, by whichever process")
     retry_at = models.DateTimeField(null=True, blank=True)
     resting_because = models.CharField(max_length=200, blank=True)
+    trial = models.JSONField(default=dict, blank=True, help_text="the run that tries the host after a rest")
     survey = models.JSONField(default=dict, blank=True, help_text="what the last survey found; {} before the first")
     surveyed_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -143,6 +144,9 @@ class Item(models.Model):
     spare_key = models.CharField(max_length=1024, blank=True, help_text="damaged bytes kept beside a lesser copy")
     notes = models.JSONField(default=list, blank=True)
     row = models.CharField(max_length=255, blank=True, help_text="primary key of the project's row")
+    digests = models.JSONField(
+        default=dict, blank=True, help_text="of a record without files: what its row was written from, by part"
+    )
     marked_at = models.DateTimeField(null=True, blank=True)
     accepted_by = models.CharField(max_length=150, blank=True)
     accepted_why = models.TextField(blank=True)
