@@ -105,7 +105,14 @@ class ApiLine(Line):
         with transaction.atomic():
             run.host = self.host
             run.save(update_fields=["host"])
-            self._permits = SharedPermits(run, self.host, self._options.concurrency, self._rig.clock)
+            self._permits = SharedPermits(
+                run,
+                self.host,
+                self._options.concurrency,
+                self._rig.clock,
+                post=self.bridge.post,
+                wake=self.governor.wake,
+            )
             self._permits.refresh(lambda: 0)
 
     def share_permits(self) -> None:
@@ -120,6 +127,10 @@ class ApiLine(Line):
     def share(self, most: int) -> int:
         """See `governor.PermitSource`: all of them while no run is open."""
         return self._permits.share(most) if self._permits else most
+
+    def may_try(self, openings: int) -> bool:
+        """See `governor.PermitSource`: a command that is no run may."""
+        return self._permits.may_try(openings) if self._permits else True
 
     def troubles(self) -> list[int]:
         """See `Line.troubles`."""

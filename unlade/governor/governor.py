@@ -173,6 +173,11 @@ class Governor:
                 self._announced = max(self._announced, chosen.version)
             self._turn.notify_all()
 
+    def wake(self) -> None:
+        """Have all who wait look again: the permit source knows more now."""
+        with self._turn:
+            self._turn.notify_all()
+
     def clear(self) -> None:
         """A person says: go on, whatever was remembered."""
         with self._turn:
@@ -248,7 +253,7 @@ class Governor:
         me = threading.get_ident()
         held = self._holders.get(me, ())
         if self._state.phase == "half_open" and not held and self._prober != me:
-            if self._trials or self._prober is not None:
+            if self._trials or self._prober is not None or not self._permits.may_try(self._state.openings):
                 return _GLANCE
             if self._state.stage == "probe" and kind != "probe" and self.probe is not None:
                 return 0.0

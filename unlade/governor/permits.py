@@ -17,6 +17,9 @@ class PermitSource(Protocol):
     def share(self, most: int) -> int:
         """Permits for this process, 0 to `most`."""
 
+    def may_try(self, openings: int) -> bool:
+        """Whether it is this process that tries the host after the breaker's opening number `openings`."""
+
 
 class AllPermits:
     """The only process: all permits are ours."""
@@ -24,6 +27,10 @@ class AllPermits:
     def share(self, most: int) -> int:
         """All of them."""
         return most
+
+    def may_try(self, openings: int) -> bool:
+        """Nobody else would."""
+        return True
 
 
 @dataclass(frozen=True, slots=True)
