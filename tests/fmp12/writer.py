@@ -22,8 +22,11 @@ Item = tuple[Full, bytes | None, bytes]  #: without a key, only the directory
 TYPES = {"text": 1, "number": 2, "date": 3, "time": 4, "timestamp": 5, "container": 6}
 
 
+_MASKED = bytes(byte ^ 0x5A for byte in range(256))
+
+
 def mask(data: bytes) -> bytes:
-    return bytes(byte ^ 0x5A for byte in data)
+    return data.translate(_MASKED)
 
 
 def integer(number: int) -> bytes:

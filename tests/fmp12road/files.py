@@ -8,8 +8,8 @@ from typing import Any
 
 from fmsim import DataSet
 from tests.fmp12 import writer
+from tests.fmp12.clinic import bytes_of
 from tests.fmp12.writer import Cell, FieldSpec, FileSpec, ObjectSpec, RecordSpec, Ref, Styled, TableSpec
-from tests.folder.exports import bytes_of
 from tests.voyage.harness import FIELDS
 
 PLAIN = ("id", "id_Contact", "Type", "Name of file", "Notes", "date", "NexusExportDate", "modified")
@@ -61,39 +61,3 @@ def as_database(
     table = TableSpec(129, "Images", fields(left_out), records, {}, objects)
     writer.write(path, FileSpec([table, *more], order=order))
     return path
-
-
-def as_clinic(data: DataSet, path: Path) -> Path:
-    """A whole data set as a database file, each table with the fields of its first layout."""
-    tables = []
-    for number, layout in enumerate({one.table: one for one in reversed(data.layouts)}.values(), 129):
-        specs = [
-            FieldSpec(place, one.name, _TYPES.get(one.result, one.result), is_global=one.is_global)
-            for place, one in enumerate(layout.fields, 1)
-        ]
-        records: list[RecordSpec] = []
-        objects: list[ObjectSpec] = []
-        for row in data.tables[layout.table]:
-            values: dict[tuple[int, int], Cell] = {}
-            for spec in specs:
-                value: Any = row.values.get(spec.name, "")
-                if value == "" or value is None or spec.is_global:
-                    continue
-                if spec.type != "container":
-                    values[spec.id, 1] = str(value)
-                elif value.reference:
-                    values[spec.id, 1] = Styled("file:elsewhere.jpg")
-                else:
-                    key = len(objects) + 1
-                    values[spec.id, 1] = Ref(key)
-                    if not value.missing:
-                        objects.append(ObjectSpec(key, writer.picture(bytes_of(value), value.name)))
-                    else:
-                        objects.append(ObjectSpec(key, {b"FNAM": writer.fnam(("file", "", value.name))}))
-            records.append(RecordSpec(int(row.record_id), values, int(row.mod_id)))
-        tables.append(TableSpec(number, layout.table, specs, records, {}, objects))
-    writer.write(path, FileSpec(tables))
-    return path
-
-
-_TYPES = {"timeStamp": "timestamp"}

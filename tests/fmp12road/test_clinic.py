@@ -10,7 +10,7 @@ import pytest
 from fmsim import clinic
 from tests.documents.conftest import pier
 from tests.documents.pier import PierMaker
-from tests.fmp12road.files import as_clinic
+from tests.fmp12.clinic import as_clinic
 from tests.voyage.harness import add_patients
 from unlade.against import compare
 from unlade.fileroad import open_database
