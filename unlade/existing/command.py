@@ -29,12 +29,17 @@ class Stop:
 
 
 class MetadataOnlyCommand(UnladeCommand):
-    """Subclasses set `import_name`. Exit code 3 when items of this run failed or are quarantined."""
+    """`import_name` fixes the import; without it the command takes the name.
+
+    Exit code 3 when items of this run failed or are quarantined.
+    """
 
     import_name = ""
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
+        if not self.import_name:
+            parser.add_argument("name", help="which declared import's files")
         parser.add_argument("--from", dest="from_path", default="", metavar="DIR", help="the export's folder")
         parser.add_argument("--metadata", default="", metavar="FILE", help="the records, as FileMaker exported them")
         parser.add_argument("--prefix", default="", help="where in the store the files lie (default: all of it)")
@@ -52,7 +57,7 @@ class MetadataOnlyCommand(UnladeCommand):
         """List, match, record; then read what was recorded, for thumbnails and digests."""
         if options["from_path"] and options["metadata"]:
             raise UsageError("--from and --metadata name two sources of the same rows", remedy="Give one of them.")
-        importer = get_import(self.import_name)
+        importer = get_import(self.import_name or options["name"])
         rig, stop = self.rigging, Stop()
         store = rig.store()
         try:

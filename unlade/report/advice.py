@@ -21,9 +21,11 @@ def import_command(name: str) -> str:
 
 
 def existing(command: str, name: str) -> str:
-    """`command` with its prefix when this project has it, else ""."""
-    full = f"{command}_{name}"
-    return f"{MANAGE} {full}" if full in get_commands() else ""
+    """The import's own `command` where the project has one, else the one that takes its name; "" without either."""
+    full, known = f"{command}_{name}", get_commands()
+    if full in known:
+        return f"{MANAGE} {full}"
+    return f"{MANAGE} {command} {name}" if command in known else ""
 
 
 def next_step(
