@@ -25,13 +25,14 @@ from unlade.records.converting import (
     text,
     whole,
 )
-from unlade.records.declaring import Column, Link, RecordImport
+from unlade.records.declaring import Column, Link, RecordImport, Rows
 
 __all__ = [
     "Column",
     "Invalid",
     "Link",
     "RecordImport",
+    "Rows",
     "boolean",
     "day",
     "day_first",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
@@ -10,12 +11,13 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
 
-from unlade.cargo import SourceRecord
+from unlade.cargo import Count, Road, SourceRecord
 from unlade.errors import UnladeError
 from unlade.ledger.books import Books, metadata_of
 from unlade.ledger.events import note_all, settled_detail
-from unlade.ledger.models import Item
-from unlade.owners import normalise_ref
+from unlade.ledger.models import Item, Run, Source
+from unlade.owners import OwnerFinder, normalise_ref
+from unlade.records import related
 from unlade.records.converting import plain
 from unlade.records.declaring import RecordImport
 from unlade.records.judging import FAIL, LEAVE, PASS, WRITE, Verdict
@@ -36,39 +38,97 @@ class RecordBooks(Books):
 
     importer: RecordImport
 
-    def write_page(self, verdicts: Sequence[Verdict], now: datetime) -> None:
-        """Write rows and items of one page. Raises `RowRefused`; then nothing of it is written."""
+    def __init__(self, importer: RecordImport, source: Source, run: Run, owners: OwnerFinder, uploaded_by: str):
+        super().__init__(importer, source, run, owners, uploaded_by)
+        #: Rows of portals that this run has looked at, by portal and by what they came to.
+        self.related: dict[str, Counter[str]] = {name: Counter() for name in importer.portals}
+
+    def counted(self, count: Count, now: datetime) -> None:
+        """Keep the source's own count; what an export holds is the run's alone where a table was counted before."""
+        if self.road == Road.FOLDER and self.source.runs.exclude(road=Road.FOLDER).exclude(found=None).exists():
+            return
+        super().counted(count, now)
+
+    def write_page(self, verdicts: Sequence[Verdict], now: datetime, learning: Sequence[Verdict] = ()) -> None:
+        """Write rows and items of one page. Raises `RowRefused`; then nothing of it is written.
+
+        `learning` are verdicts whose item stays as it is, but for this road's ids and what it was written from.
+        """
         with transaction.atomic():
             rows = self._locked(verdicts)
-            written: list[tuple[Any, SourceRecord]] = []
+            written = {
+                verdict.record.record_id: self._write_row(verdict, rows)
+                for verdict in verdicts
+                if verdict.action == WRITE
+            }
+            notes, counts = self._write_related(verdicts, written, now)
             fresh: list[Item] = []
             known: list[Item] = []
             rows_of: list[tuple[Item, Any]] = []
             for verdict in verdicts:
                 if not verdict.settles:
                     continue
-                if verdict.action == WRITE:
-                    written.append((self._write_row(verdict, rows), verdict.record))
-                row = written[-1][0] if verdict.action == WRITE else None
+                row = written.get(verdict.record.record_id)
                 item = self._settled_item(verdict, row, now)
+                item.notes += notes.get(verdict.record.record_id, [])
                 (fresh if item.pk is None else known).append(item)
                 rows_of.append((item, row))
             Item.objects.bulk_create(fresh)
             Item.objects.bulk_update(known, _FIELDS, batch_size=100)
             same = [each.item.pk for each in verdicts if each.item is not None and not each.settles]
             self.source.items.filter(pk__in=same).update(seen_at=now, gone_at=None)
+            Item.objects.bulk_update([self._learnt(each) for each in learning], _LEARNT, batch_size=100)
             items = [*fresh, *known]
             for state in {item.state for item in items}:
                 told = [(item, settled_detail(item)) for item in items if item.state == state]
                 note_all(told, state, now, self.run)
-            for row, record in written:
-                transaction.on_commit(partial(self._after_commit, row, record))
+            for verdict in verdicts:
+                if verdict.action == WRITE:
+                    row = written[verdict.record.record_id]
+                    transaction.on_commit(partial(self._after_commit, row, verdict.record))
             for item, row in rows_of:
                 send(item_settled, self.importer, item=item, row=row, consignment=None)
         for item in items:
             self._ends(item, item.state)
+        for portal, came in counts.items():
+            self.related[portal] += came
         self.new += len(fresh)
         self.edited += len(known)
+
+    def _write_related(
+        self, verdicts: Sequence[Verdict], written: dict[str, Any], now: datetime
+    ) -> tuple[dict[str, list[str]], dict[str, Counter[str]]]:
+        """Rows of portals; notes by the record's id, and counts by the portal."""
+        notes: dict[str, list[str]] = {}
+        counts: dict[str, Counter[str]] = {}
+        for portal in self.importer.portals:
+            mine = [each for each in verdicts if each.action == WRITE and portal in each.reading.related]
+            if not mine:
+                continue
+            shown = [(written[each.record.record_id], each.reading.related[portal]) for each in mine]
+            try:
+                told = related.write(self.importer, portal, shown, now)
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception as error:
+                log.exception("rows of the portal %s could not be written", portal)
+                raise RowRefused(
+                    f"Rows of the portal {portal} could not be written ({type(error).__name__}), of one of the records "
+                    f"{mine[0].record.record_id} to {mine[-1].record.record_id}; nothing of their page was.",
+                    remedy="Correct the declaration or the record (the log has the trace), then run it again.",
+                ) from error
+            counts[portal] = told.counts
+            for each in mine:
+                notes.setdefault(each.record.record_id, []).extend(told.notes(portal, written[each.record.record_id]))
+        return notes, counts
+
+    def _learnt(self, verdict: Verdict) -> Item:
+        item = verdict.item
+        assert item is not None
+        if self.road == Road.API:
+            item.record_id, item.mod_id, item.road = verdict.record.record_id, verdict.record.mod_id, self.road
+        item.digests = {**item.digests, **verdict.reading.digests}
+        return item
 
     def _after_commit(self, row: Any, record: SourceRecord) -> None:
         try:
@@ -117,7 +177,14 @@ class RecordBooks(Books):
     def _settled_item(self, verdict: Verdict, row: Any, now: datetime) -> Item:
         record = verdict.record
         item = verdict.item or Item(source=self.source, record_id=record.record_id, road=self.road)
-        item.mod_id, item.seen_at, item.gone_at = record.mod_id, now, None
+        if item.road == self.road or self.road == Road.API:
+            item.mod_id = record.mod_id
+            if item.road != self.road:  # an item that another road brought is one with this record (CONTRACT B5)
+                item.record_id, item.road = record.record_id, self.road
+        else:
+            item.mod_id = ""  # its row is no longer what the other road's id stood for
+        item.seen_at, item.gone_at = now, None
+        item.digests = {**item.digests, **verdict.reading.digests}
         self._describe(item, record)
         item.identity_key = normalise_ref(item.identity)[:255]
         item.settled_at, item.settled_in, item.next_try_at = now, self.run, None
@@ -148,7 +215,11 @@ class RecordBooks(Books):
 
 
 _FIELDS = [
-    *("mod_id", "seen_at", "gone_at", "identity", "identity_key", "owner_ref", "owner_key", "day", "category"),
+    *("record_id", "road", "mod_id", "digests", "seen_at", "gone_at", "identity", "identity_key", "owner_ref"),
+    *("owner_key", "day", "category"),
     *("settled_at", "settled_in", "next_try_at", "tries", "notes", "detail", "reason", "state", "final", "row"),
     *("accepted_by", "accepted_why"),
 ]
+
+#: What an item that stays as it is may learn from another road.
+_LEARNT = ["record_id", "road", "mod_id", "digests"]

@@ -41,6 +41,53 @@ class Link:
         return Owner(self.field, self.model, self.match)
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of a portal, for a model whose foreign key `parent` leads to the record's own row.
+
+    They are written with their record, in one transaction. A row is known by `identity`, its own id in FileMaker, or
+    without one by the portal row's record id; `match` is the model's text column that keeps it, unique. A row belongs
+    to one parent. One that FileMaker no longer shows stays; `gone`, a DateTimeField, says since when.
+
+    Fields may be written with or without their table in front (`Phones::number`). In a database file and in an
+    export the rows lie in a `table` of their own, and `key` is its field with the parent's identity.
+    """
+
+    model: type[Model] | str
+    parent: str
+    fields: Mapping[str, Column]
+    identity: str = ""
+    match: str = "filemaker_id"
+    table: str = ""  #: "" to find it by the declared fields
+    key: str = ""  #: "": these rows come over the API only
+    gone: str = ""
+
+    @property
+    def model_class(self) -> type[Model]:
+        return apps.get_model(self.model) if isinstance(self.model, str) else self.model
+
+    @property
+    def owner(self) -> Owner:
+        """The same, for `OwnerFinder`."""
+        return Owner(self.identity, self.model, self.match)
+
+    def model_field(self, name: str) -> Field[Any, Any]:
+        """The model's field. Raises `FieldDoesNotExist`."""
+        found = self.model_class._meta.get_field(name)
+        assert isinstance(found, Field)
+        return found
+
+    def fields_needed(self) -> list[str]:
+        """Every field of a portal row, without its table in front."""
+        names = [self.identity, *(column.field for column in self.fields.values())]
+        return list(dict.fromkeys(bare(name) for name in names if name))
+
+
+def bare(name: str) -> str:
+    """A related field's name without its table: `Phones::number` is `number`."""
+    return name.rpartition("::")[2]
+
+
 class RecordImport(ContainerImport):
     """Base of all declarations of records to import. Subclass it, set the attributes, override the hooks you need.
 
@@ -55,6 +102,9 @@ class RecordImport(ContainerImport):
     match: ClassVar[str] = "filemaker_id"
     #: The model's columns and where their values come from; all other columns are never touched.
     fields: ClassVar[Mapping[str, Column | Link]] = {}
+    #: Portals of the layout, by the name that the Data API gives them (the portal object's, or its table's), and what
+    #: their rows become.
+    portals: ClassVar[Mapping[str, Rows]] = {}  # type: ignore[assignment]
     #: A JSONField that keeps all of the source's fields as they were read, "" for none.
     metadata: ClassVar[str] = ""
 
@@ -103,4 +153,4 @@ class RecordImport(ContainerImport):
         return list(dict.fromkeys([self.identity, *(each.field for each in self.fields.values())]))
 
 
-__all__ = ["Column", "Link", "RecordImport"]
+__all__ = ["Column", "Link", "RecordImport", "Rows", "bare"]

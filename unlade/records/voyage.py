@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, transaction
 
-from unlade.cargo import Page
+from unlade.cargo import Page, Road
 from unlade.crew import Bridge, Crew, Tolls
 from unlade.errors import (
     CountDiffers,
@@ -70,7 +70,7 @@ class RecordVoyage:
         self.books, self.source, self.gate, self.bridge, self.toll = books, source, gate, bridge, toll
         self.options, self.reporter, self.clock, self.curfew = options, reporter, clock, curfew
         self._share_permits = share_permits
-        self._judge = Judge(books.importer, books.source, options)
+        self._judge = Judge(books.importer, books.source, options, books.road)
         self.interrupted = False
         self.misfits: Counter[str] = Counter()  #: values that did not fit, by the source's field
         self._told = 0
@@ -113,7 +113,9 @@ class RecordVoyage:
         self._settled = sum(counts.values()) - counts[S.PENDING] - counts[S.FAILED]
         self.reporter.begin(ledger.found or 0, self._settled)
         try:
-            if ledger.listing_complete or not ledger.listed_through or self.options.only:
+            # Places are those of the host's order: on other roads every run passes over everything.
+            whole = ledger.listing_complete or not ledger.listed_through or self.options.only
+            if whole or books.road != Road.API:
                 self._pass(crew)
             else:
                 self._walk(crew, Walk("new", self.options.batch_size, self._in_ledger, start=ledger.listed_through))
@@ -190,7 +192,7 @@ class RecordVoyage:
         verdicts = self._within_limit(self._judged(page))
         with transaction.atomic():
             self.books.counted(page.count, now)
-            self.books.write_page(verdicts, now)
+            self.books.write_page(verdicts, now, [each for each in verdicts if self._judge.takes_ids(each)])
             in_order = walk.took(request, page)
             self._listed(walk, verdicts, whole=in_order and len(verdicts) == len(page.records))
         self._written += sum(each.settles for each in verdicts)
@@ -220,7 +222,12 @@ class RecordVoyage:
     def _listed(self, walk: Walk, verdicts: list[Verdict], *, whole: bool) -> None:
         """Remember the place, so that an unfinished listing is gone on with there."""
         ledger = self.books.source
-        if not whole or self.options.only or (ledger.listing_complete and not walk.complete):
+        if (
+            self.books.road != Road.API
+            or not whole
+            or self.options.only
+            or (ledger.listing_complete and not walk.complete)
+        ):
             return
         anchor = verdicts[-1].record.record_id if verdicts else ledger.anchor
         self.books.listed_through(walk.reached, anchor, walk.complete)
@@ -247,9 +254,14 @@ class RecordVoyage:
 
     def _look_for_gone(self, crew: Crew, began: datetime) -> None:
         """What a full pass did not meet is gone, or slipped by while the order shifted: a few are asked for."""
-        missing = list(self.books.missing_since(began))
+        found = self.books.missing_since(began)
+        if self.books.road != Road.API:
+            found = found.filter(road=self.books.road)  # a copy or an export does not know what the host has
+        missing = list(found)
         for item in missing:
-            if len(missing) > _CONFIRM or self._is_gone(crew, item):
+            # Ids of another road cannot be asked for here, and on our own disk no order shifts.
+            sure = len(missing) > _CONFIRM or item.road != self.books.road or self.books.road != Road.API
+            if sure or self._is_gone(crew, item):
                 with transaction.atomic():
                     self.books.gone(item, self.clock())
 
