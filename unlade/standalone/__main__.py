@@ -6,6 +6,7 @@ import argparse
 import json
 import signal
 import sys
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -92,6 +93,14 @@ def parser() -> argparse.ArgumentParser:
     pull.add_argument("fields", nargs="*", metavar="TABLE.FIELD", help="just these tables or fields (all)")
     pull.add_argument("--to", required=True, metavar="DIR|URL", help="a folder, or s3://bucket/prefix")
     pull.add_argument("--key", metavar="PATTERN", help="how files are called ({table}/{record}/{field}{ext})")
+    pull.add_argument(
+        "--thumbnails",
+        nargs="?",
+        const=(300, 300),
+        type=box_argument,
+        metavar="WxH",
+        help="make thumbnails too, beside the files as NAME.thumb.jpg (300x300)",
+    )
     pull.add_argument("--state", type=Path, metavar="DIR", help="with a bucket: where the manifest grows (~/.unlade)")
 
     verify = _verb(verbs, "verify", "prove that pulled files are still there and the same", _VERIFY)
@@ -113,6 +122,14 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--images", type=int, default=24, metavar="N", help="how many records the host has (24)")
     demo.add_argument("--folder", type=Path, default=Path("unlade-demo"), help="where everything goes (unlade-demo)")
     return top
+
+
+def box_argument(text: str) -> tuple[int, int]:
+    """A box in pixels for argparse, `300x300`."""
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and 0 < int(width) <= 10_000 and 0 < int(height) <= 10_000):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: write 300x300, or name fields before --thumbnails")
+    return int(width), int(height)
 
 
 def _verb(verbs: Any, name: str, about: str, epilog: str) -> argparse.ArgumentParser:
@@ -202,7 +219,9 @@ def _survey(given: argparse.Namespace) -> int:
 
 
 def _pull(given: argparse.Namespace) -> int:
+    from unlade.settings import Settings
     from unlade.standalone.common import Given, choose
+    from unlade.standalone.lifting import Thumbnails
     from unlade.standalone.pull import PATTERN, Pull, check_key
     from unlade.standalone.targets import open_target
     from unlade.standalone.words import show_pull, watched
@@ -210,12 +229,14 @@ def _pull(given: argparse.Namespace) -> int:
     with Given(given.file, given.yes, given.salvage, tuple(given.outside)).open() as database:
         chosen, pattern = choose(database, given.fields), given.key or PATTERN
         check_key(pattern, chosen)
-        target = open_target(given.to, write=True, state=given.state)
-        try:
-            with watched("Files") as tick:
-                found = Pull(database, target, chosen, pattern=pattern, tick=tick).run()
-        finally:
-            target.close()
+        with ExitStack() as stack:
+            target = stack.enter_context(closing(open_target(given.to, write=True, state=given.state)))
+            thumbnails = None
+            if given.thumbnails:
+                thumbnails = Thumbnails.by(Settings(dotenv=Path(".env")), given.thumbnails)
+                stack.callback(thumbnails.decoders.close)
+            tick = stack.enter_context(watched("Files"))
+            found = Pull(database, target, chosen, pattern=pattern, thumbnails=thumbnails, tick=tick).run()
     if given.json:
         _print_json(
             {**found.as_json(), "file": given.file.name, "target": target.url, "manifest": str(target.manifest)}

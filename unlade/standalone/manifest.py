@@ -24,7 +24,8 @@ class Line:
     """One container value. `file` is a path below the target, None when there were no bytes to write.
 
     `record` is `global` for a global value, which has no `modification`. `proof` is `md5`, `md5-external` or `none`;
-    `state` a value of `unlade.fmp12.State`. Sizes are bytes, digests lower-case hex.
+    `state` a value of `unlade.fmp12.State`, or over the API of `unlade.states.ItemState`. Sizes are bytes, digests
+    lower-case hex. `thumbnail` is a path below the target; both keys of thumbnails are left out where they are None.
     """
 
     table: str
@@ -39,6 +40,13 @@ class Line:
     sha256: str | None
     proof: str
     state: str
+    thumbnail: str | None = None
+    thumbnail_error: str | None = None
+
+    @property
+    def field_name(self) -> str:
+        """`name`, `name(2)` from the second repetition on."""
+        return self.field if self.repetition == 1 else f"{self.field}({self.repetition})"
 
     @property
     def identity(self) -> Identity:
@@ -46,28 +54,35 @@ class Line:
 
     def dump(self) -> bytes:
         """The line with its end."""
-        return json.dumps(asdict(self), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        data = {name: value for name, value in asdict(self).items() if value is not None or name not in _OPTIONAL}
+        return json.dumps(data, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
-_NAMES = tuple(one.name for one in fields(Line))
+_OPTIONAL = ("thumbnail", "thumbnail_error")
+_NAMES = tuple(one.name for one in fields(Line) if one.name not in _OPTIONAL)
 
 
 def parse(raw: bytes, where: str) -> Line:
     """A line of a manifest; `where` is for the message. Raises `UsageError`."""
     try:
         data = json.loads(raw)
-        line = Line(**{name: data[name] for name in _NAMES})
+        line = Line(**{name: data[name] for name in _NAMES}, **{name: data.get(name) for name in _OPTIONAL})
         texts = (line.table, line.record, line.field, line.proof, line.state)
         good = all(isinstance(text, str) for text in texts) and type(line.repetition) is int
+        good = good and all(name is None or _stays_below(name) for name in (line.file, line.thumbnail))
         if line.file is not None:
-            path = PurePosixPath(line.file)
-            good = good and not path.is_absolute() and ".." not in path.parts and "\\" not in line.file
             good = good and isinstance(line.sha256, str) and type(line.size) is int
     except (ValueError, TypeError, KeyError):
         good = False
     if not good:
         raise UsageError(f"{where} is no line of a manifest", remedy="Name the manifest.jsonl that a pull has written.")
     return line
+
+
+def _stays_below(name: str) -> bool:
+    """Whether a path from a manifest cannot lead out of its folder. Raises `TypeError` when it is no text."""
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and "\\" not in name
 
 
 def read_manifest(path: Path) -> Iterator[Line]:

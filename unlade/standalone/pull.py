@@ -1,56 +1,38 @@
 """`unlade pull`: every file of a database file into a folder or object storage, each proven by the MD5 the file keeps.
 
-Threads read, digest and write; one thread keeps the manifest. What the manifest holds and the target still has at its
-size is not written again, so the same command goes on where it was stopped.
+Threads read and digest, others write; one thread keeps the manifest. What the manifest holds and the target still has at
+its size is not written again, so the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from itertools import count
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 from unlade import keys
-from unlade.errors import ItemError, ReferenceOnly, UsageError
-from unlade.fmp12 import (
-    Container,
-    DamagedObject,
-    DatabaseFile,
-    ObjectLost,
-    OutsideMissing,
-    Proof,
-    SalvageReport,
-    SecureStorage,
-    State,
-)
-from unlade.media.sniff import sniff
+from unlade.errors import UsageError
+from unlade.fmp12 import Container, DatabaseFile, Proof, SalvageReport, State
+from unlade.media.filetypes import ALL, Kind
 from unlade.standalone.common import Chosen, Tick, no_tick
+from unlade.standalone.lifting import Lifter, Room, Thumbnails, identity_of
 from unlade.standalone.manifest import Line, Manifest
 from unlade.standalone.targets import Target
 
 PATTERN = "{table}/{record}/{field}{ext}"
-THREADS = 4
+READERS = min(4, max(2, os.cpu_count() or 1))
+WRITERS = 10
 _AHEAD = 64  #: values in work at once
-_SYNC = 64  #: files whose bytes are made durable together
+_DESK = 256_000_000  #: bytes that are read and not yet at the target
+
+_WITH_PIXELS = frozenset(known.mime_type for known in ALL if known.kind in (Kind.IMAGE, Kind.PDF))
 
 PROVEN = frozenset({State.VERIFIED, State.VERIFIED_OUTSIDE})
-
-_STATES: tuple[tuple[type[ItemError], State], ...] = (
-    (ObjectLost, State.OBJECT_MISSING),
-    (OutsideMissing, State.OUTSIDE_MISSING),
-    (SecureStorage, State.SECURE),
-    (DamagedObject, State.MISMATCH),
-    (ReferenceOnly, State.REFERENCE_ONLY),
-)
 
 
 @dataclass
@@ -63,6 +45,8 @@ class Pulled:
     bytes: int = 0
     states: Counter[str] = field(default_factory=Counter)
     trouble: list[str] = field(default_factory=list)  #: values without a proven file, at most 20 by name
+    thumbnails: int = 0
+    without_thumbnail: int = 0  #: pictures that none could be made of
     seconds: float = 0.0
     proof: Proof | None = None
     lost: SalvageReport | None = None
@@ -84,6 +68,8 @@ class Pulled:
             "found": self.found,
             "this_run": {"written": self.written, "skipped": self.skipped, "bytes": self.bytes},
             "states": dict(sorted(self.states.items())),
+            **({"thumbnails": self.thumbnails} if self.thumbnails or self.without_thumbnail else {}),
+            **({"thumbnail_errors": self.without_thumbnail} if self.without_thumbnail else {}),
             "seconds": round(self.seconds, 3),
             "proof": self.proof.as_json() if self.proof else None,
             "salvage": self.lost.as_json() if self.lost else None,
@@ -117,14 +103,16 @@ class Pull:
         chosen: Sequence[Chosen],
         *,
         pattern: str = PATTERN,
-        threads: int = THREADS,
+        readers: int = READERS,
+        thumbnails: Thumbnails | None = None,
         tick: Tick = no_tick,
     ) -> None:
         check_key(pattern, chosen)
         self._database, self._target, self._chosen = database, target, chosen
-        self._pattern, self._threads, self._tick = pattern, threads, tick
-        self._numbers = count(1)
+        self._readers, self._tick, self._with_thumbnails = readers, tick, thumbnails is not None
         self._stop = threading.Event()
+        self._room = Room(_DESK)
+        self._lifter = Lifter(database, target, pattern, self._stop, thumbnails)
         self.result = Pulled()
 
     def run(self) -> Pulled:
@@ -156,32 +144,45 @@ class Pull:
                     yield value, 0
 
     def _carry(self, manifest: Manifest) -> None:
-        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="pull")
-        waiting: deque[Future[Line]] = deque()
+        readers = ThreadPoolExecutor(self._readers, thread_name_prefix="pull-read")
+        writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="pull-write")
+        waiting: deque[Future[Future[Line]]] = deque()
+
+        def read(value: Container, modification: int) -> Future[Line]:
+            lifted = self._lifter.read(value, modification)
+            size = lifted.line.size or 0
+            self._room.enter(size, self._stop)
+            settling = writers.submit(self._lifter.settle, lifted)
+            settling.add_done_callback(lambda _: self._room.leave(size))
+            return settling
+
         try:
             for value, modification in self._values():
-                known = manifest.known.get(_identity(value))
+                known = manifest.known.get(identity_of(value))
                 if known is not None and self._is_done(known, modification):
                     self._count(known, written=False)
                     continue
-                waiting.append(pool.submit(self._one, value, modification))
+                waiting.append(readers.submit(read, value, modification))
                 while len(waiting) >= _AHEAD:
-                    self._note(manifest, waiting.popleft().result())
+                    self._note(manifest, waiting.popleft().result().result())
             while waiting:
-                self._note(manifest, waiting.popleft().result())
+                self._note(manifest, waiting.popleft().result().result())
         finally:
             self._stop.set()
-            for future in waiting:
-                future.cancel()
-            pool.shutdown(wait=True)
+            readers.shutdown(wait=True, cancel_futures=True)
+            writers.shutdown(wait=True)
             for future in waiting:  # what is written already needs not be written again
-                if future.done() and not future.cancelled() and future.exception() is None:
-                    manifest.add(future.result())
+                if (line := _line_in(future)) is not None:
+                    manifest.add(line)
 
     def _is_done(self, line: Line, modification: int) -> bool:
         """Whether a value need not be looked at again: proven, of the same modification, and still there."""
         same = line.record == "global" or line.modification == str(modification)
-        return same and line.state in PROVEN and line.file is not None and self._target.size(line.file) == line.size
+        if not (same and line.state in PROVEN and line.file is not None and self._target.size(line.file) == line.size):
+            return False
+        if not self._with_thumbnails or line.thumbnail_error or line.mime_type not in _WITH_PIXELS:
+            return True
+        return line.thumbnail is not None and self._target.size(line.thumbnail) is not None
 
     def _note(self, manifest: Manifest, line: Line) -> None:
         manifest.add(line)
@@ -190,76 +191,21 @@ class Pull:
     def _count(self, line: Line, *, written: bool) -> None:
         result = self.result
         result.states[line.state] += 1
+        result.thumbnails += line.thumbnail is not None
+        result.without_thumbnail += line.thumbnail_error is not None
         if written:
             result.written += 1
             result.bytes += line.size or 0
         elif line.file is not None:
             result.skipped += 1
         if line.state not in PROVEN and len(result.trouble) < 20:
-            what = line.field if line.repetition == 1 else f"{line.field}({line.repetition})"
-            result.trouble.append(f"{line.table}, record {line.record}, {what}: {line.state}")
+            result.trouble.append(f"{line.table}, record {line.record}, {line.field_name}: {line.state}")
         self._tick(sum(result.states.values()), result.found, result.bytes)
 
-    # -- one value, in a thread --
 
-    def _one(self, value: Container, modification: int) -> Line:
-        """Read, digest, name and bring one value's file to the target."""
-        table, record, name, repetition = _identity(value)
-        line = Line(
-            table=table,
-            record=record,
-            modification=None if value.record is None else str(modification),
-            field=name,
-            repetition=repetition,
-            file=None,
-            original_name=None,
-            mime_type=None,
-            size=None,
-            sha256=None,
-            proof="none",
-            state=State.UNREADABLE,
-        )
-        desk = self._target.desk / f"{os.getpid()}-{next(self._numbers)}"
-        try:
-            with self._database.open(value, keep_damaged=True) as stream:
-                digest, size = hashlib.sha256(), 0
-                with desk.open("wb") as file:
-                    for chunk in stream.chunks():
-                        digest.update(chunk)
-                        size += file.write(chunk)
-                        if self._stop.is_set() and size > 1 << 22:
-                            raise _Stopped
-                    file.flush()
-                    os.fsync(file.fileno())
-                state = stream.state or State.MISMATCH
-                found = sniff(desk, stream.file_name)
-                line = replace(
-                    line,
-                    original_name=stream.file_name,
-                    mime_type=found.mime_type,
-                    size=size,
-                    sha256=digest.hexdigest(),
-                    proof=state.proof,
-                    state=state,
-                )
-        except ItemError as error:
-            return replace(line, state=next((s for kind, s in _STATES if isinstance(error, kind)), State.UNREADABLE))
-        except BaseException:
-            with suppress(OSError):
-                desk.unlink(missing_ok=True)
-            raise
-        key = keys.render(self._pattern, _values_of(value, line), found.extension)
-        return replace(line, file=self._target.put(key, desk, line))
-
-
-class _Stopped(Exception):
-    """The pull ends; this file is begun anew next time."""
-
-
-def _identity(value: Container) -> tuple[str, str, str, int]:
-    return (value.table.name, value.record_name, value.field.name, value.repetition)
-
-
-def _values_of(value: Container, line: Line) -> dict[str, str | None]:
-    stem = Path(line.original_name or "").stem
-    return {"table": value.table.name, "record": value.record_name, "field": value.field_name, "name": stem}
+def _line_in(future: Future[Future[Line]]) -> Line | None:
+    """The line of a value that was brought to its place; None of one that was not."""
+    if future.cancelled() or future.exception() is not None:
+        return None
+    settling = future.result()
+    return settling.result() if settling.exception() is None else None

@@ -20,6 +20,7 @@ from unlade import keys
 from unlade.cargo import Facts
 from unlade.errors import LockedElsewhere, StoreError, StoreRefused
 from unlade.standalone.manifest import MANIFEST, SUMS, Line, replace_file
+from unlade.store.disk import fsync_file
 
 CHUNK = 1 << 20
 
@@ -34,11 +35,15 @@ class Target(ABC):
 
     @abstractmethod
     def put(self, key: str, path: Path, line: Line) -> str:
-        """Bring the temporary file at `path` there; it is gone afterwards. Returns the key that it got.
+        """Bring the temporary file at `path` there, durably; it may be gone afterwards. Returns the key that it got.
 
         A file that is there is never replaced: the same bytes are success, others get a key of their own. Raises
         `StoreError`.
         """
+
+    @abstractmethod
+    def put_thumbnail(self, key: str, data: bytes, mime_type: str, line: Line) -> None:
+        """Write the thumbnail of a line's file; it replaces an earlier one. Raises `StoreError`."""
 
     @abstractmethod
     def size(self, key: str) -> int | None:
@@ -95,6 +100,11 @@ class FolderTarget(Target):
             raise StoreRefused(f"{root} is no folder.")
 
     def put(self, key: str, path: Path, line: Line) -> str:
+        try:
+            with path.open("rb+") as file:
+                fsync_file(file.fileno())
+        except OSError as error:
+            raise StoreError(f"{key} could not be written: {error.strerror}.") from error
         names = (key, *keys_of_another(key, line))
         for name in names:
             place = self._place(name)
@@ -109,6 +119,14 @@ class FolderTarget(Target):
             except OSError as error:
                 raise StoreError(f"{place} could not be written: {error.strerror}.") from error
         raise StoreError(f"All names for {key} are taken by other files.", remedy="Name another folder with --to.")
+
+    def put_thumbnail(self, key: str, data: bytes, mime_type: str, line: Line) -> None:
+        temporary = self.desk / f"{os.getpid()}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(self._place(key))
+        except OSError as error:
+            raise StoreError(f"{key} could not be written: {error.strerror}.") from error
 
     def size(self, key: str) -> int | None:
         try:
@@ -165,13 +183,11 @@ class StoreTarget(Target):
                 self._store.read(MANIFEST, self.manifest)
 
     def put(self, key: str, path: Path, line: Line) -> str:
-        name = f"{line.table}/{line.record}/{line.field}({line.repetition})"
-        identity = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]
-        record = line.record if len(line.record) < 40 else identity
-        facts = Facts("pull", record, line.modification or "0", identity, 0, line.sha256 or "", line.state)
-        stored = self._store.put(key, path, content_type=line.mime_type or "application/octet-stream", facts=facts)
-        path.unlink(missing_ok=True)
-        return stored.key
+        content_type = line.mime_type or "application/octet-stream"
+        return self._store.put(key, path, content_type=content_type, facts=_facts(line)).key
+
+    def put_thumbnail(self, key: str, data: bytes, mime_type: str, line: Line) -> None:
+        self._store.put_bytes(key, data, content_type=mime_type, facts=_facts(line))
 
     def size(self, key: str) -> int | None:
         if self._sizes is None:
@@ -193,6 +209,14 @@ class StoreTarget(Target):
     def close(self) -> None:
         super().close()
         self._store.close()
+
+
+def _facts(line: Line) -> Facts:
+    """What an object says of itself: whose it is, without a name of the database in it."""
+    name = f"{line.table}/{line.record}/{line.field}({line.repetition})"
+    identity = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]
+    record = line.record if len(line.record) < 40 else identity
+    return Facts("pull", record, line.modification or "0", identity, 0, line.sha256 or "", line.state)
 
 
 def open_target(to: str, *, write: bool, state: Path | None = None) -> Target:

@@ -1,0 +1,216 @@
+"""One value's way in a pull, in two halves: read and digest it, then name it and bring it to the target.
+
+Readers keep the interpreter busy, the second half waits for disks, buckets and decoders; so each has threads of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import Self
+
+from unlade import keys
+from unlade.cargo import Content, Parcel
+from unlade.errors import Interrupted, ItemError, ReferenceOnly
+from unlade.fmp12 import (
+    Container,
+    DamagedObject,
+    DatabaseFile,
+    ObjectLost,
+    OutsideMissing,
+    SecureStorage,
+    State,
+)
+from unlade.media.sniff import sniff
+from unlade.media.workers import DecoderPool
+from unlade.settings import Settings
+from unlade.standalone.manifest import Identity, Line
+from unlade.standalone.targets import Target
+
+_STATES: tuple[tuple[type[ItemError], State], ...] = (
+    (ObjectLost, State.OBJECT_MISSING),
+    (OutsideMissing, State.OUTSIDE_MISSING),
+    (SecureStorage, State.SECURE),
+    (DamagedObject, State.MISMATCH),
+    (ReferenceOnly, State.REFERENCE_ONLY),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnails:
+    """That thumbnails are wanted: who makes them, and the box in pixels that they fit into."""
+
+    decoders: DecoderPool
+    box: tuple[int, int]
+
+    @classmethod
+    def by(cls, settings: Settings, box: tuple[int, int]) -> Self:
+        """With decoder processes as the settings have them; close `decoders` at the end. Raises `SettingsError`."""
+        time_limit: timedelta = settings["UNLADE_DECODER_TIME"]
+        pool = DecoderPool(
+            settings["UNLADE_DECODERS"],
+            memory_limit=settings["UNLADE_DECODER_MEMORY"],
+            time_limit=time_limit.total_seconds(),
+            pixel_limit=settings["UNLADE_MAX_PIXELS"],
+        )
+        return cls(pool, box)
+
+
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """A value that was read: its line without a place yet, and the temporary file (None: there were no bytes)."""
+
+    line: Line
+    values: Mapping[str, str | None]  #: what its key is made of
+    extension: str = ""
+    desk: Path | None = None
+
+
+class Lifter:
+    """Reads values and brings them to `target`. Both halves may be called from any thread.
+
+    When `stop` is set, what was begun is left, and is begun anew the next time.
+    """
+
+    def __init__(
+        self,
+        database: DatabaseFile,
+        target: Target,
+        pattern: str,
+        stop: threading.Event,
+        thumbnails: Thumbnails | None = None,
+    ) -> None:
+        self._database, self._target, self._pattern, self._stop = database, target, pattern, stop
+        self._thumbnails = thumbnails
+        self._numbers = count(1)
+
+    def read(self, value: Container, modification: int) -> Lifted:
+        """Read and digest one value's file into a temporary one. Raises `SourceError`, `OSError`, `Interrupted`."""
+        line = _line_of(value, modification)
+        desk = self._target.desk / f"{os.getpid()}-{next(self._numbers)}"
+        try:
+            with self._database.open(value, keep_damaged=True) as stream:
+                digest, size = hashlib.sha256(), 0
+                with desk.open("xb", buffering=0) as file:
+                    for chunk in stream.chunks():
+                        digest.update(chunk)
+                        size += _write(file.fileno(), chunk)
+                        if self._stop.is_set():
+                            raise Interrupted
+                state = stream.state or State.MISMATCH
+                found = sniff(desk, stream.file_name)
+        except ItemError as error:
+            with suppress(OSError):
+                desk.unlink(missing_ok=True)
+            state = next((s for kind, s in _STATES if isinstance(error, kind)), State.UNREADABLE)
+            return Lifted(replace(line, state=state), {})
+        except BaseException:
+            with suppress(OSError):
+                desk.unlink(missing_ok=True)
+            raise
+        line = replace(
+            line,
+            original_name=stream.file_name,
+            mime_type=found.mime_type,
+            size=size,
+            sha256=digest.hexdigest(),
+            proof=state.proof,
+            state=state,
+        )
+        return Lifted(line, _values_of(value, line), found.extension, desk)
+
+    def settle(self, lifted: Lifted) -> Line:
+        """Bring what was read to the target, then its thumbnail. Raises `StoreError`, `Interrupted`."""
+        line, desk = lifted.line, lifted.desk
+        if desk is None:
+            return line
+        try:
+            if self._stop.is_set():
+                raise Interrupted
+            content = self._look_at(line, desk)
+            key = self._target.put(keys.render(self._pattern, lifted.values, lifted.extension), desk, line)
+            line = replace(line, file=key)
+            return self._with_thumbnail(line, content) if content is not None else line
+        finally:
+            with suppress(OSError):
+                desk.unlink(missing_ok=True)
+
+    def _look_at(self, line: Line, desk: Path) -> Content | None:
+        if self._thumbnails is None or line.sha256 is None or line.size is None:
+            return None
+        parcel = Parcel(desk, line.field, line.size, line.sha256, "", name=line.original_name)
+        return self._thumbnails.decoders.inspect(parcel, box=self._thumbnails.box)
+
+    def _with_thumbnail(self, line: Line, content: Content) -> Line:
+        """The original is there by now, whatever became of its thumbnail."""
+        thumb = content.thumbnail
+        if thumb is None:
+            return replace(line, thumbnail_error=content.thumbnail_error or content.damage)
+        assert line.file is not None
+        key = keys.thumbnail_key(line.file, thumb.extension)
+        self._target.put_thumbnail(key, thumb.data, thumb.mime_type, line)
+        return replace(line, thumbnail=key)
+
+
+class Room:
+    """How many bytes may lie on the desk; a file that is larger alone finds room when nothing else is there."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._taken = most, 0
+        self._changed = threading.Condition()
+
+    def enter(self, size: int, stop: threading.Event) -> None:
+        """Wait until there is room. Returns at once when `stop` is set."""
+        with self._changed:
+            while self._taken and self._taken + size > self._most and not stop.is_set():
+                self._changed.wait(0.1)
+            self._taken += size
+
+    def leave(self, size: int) -> None:
+        """Make room."""
+        with self._changed:
+            self._taken -= size
+            self._changed.notify_all()
+
+
+def identity_of(value: Container) -> Identity:
+    """Table, record, field and repetition of a value, as manifests have them."""
+    return (value.table.name, value.record_name, value.field.name, value.repetition)
+
+
+def _line_of(value: Container, modification: int) -> Line:
+    table, record, name, repetition = identity_of(value)
+    return Line(
+        table=table,
+        record=record,
+        modification=None if value.record is None else str(modification),
+        field=name,
+        repetition=repetition,
+        file=None,
+        original_name=None,
+        mime_type=None,
+        size=None,
+        sha256=None,
+        proof="none",
+        state=State.UNREADABLE,
+    )
+
+
+def _values_of(value: Container, line: Line) -> dict[str, str | None]:
+    stem = Path(line.original_name or "").stem
+    return {"table": value.table.name, "record": value.record_name, "field": value.field_name, "name": stem}
+
+
+def _write(descriptor: int, data: bytes) -> int:
+    """All of `data`, whatever the system takes at a time; its length."""
+    done = os.write(descriptor, data)
+    while done < len(data):
+        done += os.write(descriptor, memoryview(data)[done:])
+    return done
