@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from unlade.agenda import Order, order_for
-from unlade.cargo import Parcel
+from unlade.cargo import Parcel, Road
 from unlade.ledger.allowance import settle_left
 from unlade.ledger.books import Books
 from unlade.ledger.models import Item
@@ -29,8 +29,12 @@ def left_by_dead_runs(books: Books, ship: Ship, now: datetime) -> list[tuple[Ite
         if leftover.parcel is not None:
             if mark.booking.isdigit():
                 settle_left(int(mark.booking), books.run, mark.wire, now)
+            if books.road != Road.API:
+                continue  # its name is a record id of the host, which may mean another record here
             parcels.setdefault(mark.item_key, []).append(leftover.parcel)
             slots[mark.item_key] = mark.record_id
+        elif books.road != Road.API:
+            continue  # the next run over the API goes on with it
         elif leftover.resumable:
             # What it cost stays booked as it was reserved: nobody can tell what the host had sent.
             ship.partials[mark.item_key, mark.field] = leftover
@@ -38,6 +42,8 @@ def left_by_dead_runs(books: Books, ship: Ship, now: datetime) -> list[tuple[Ite
             ship.spool.discard(leftover)
     work, taken = [], set()
     for item in books.by_record(slots.values()):
+        if item.road != books.road:
+            continue
         order = order_for(item, None)
         found = parcels.pop(order.spool_key, None)
         if found is None:

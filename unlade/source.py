@@ -120,6 +120,17 @@ class LocalFiles(Protocol):
         """
 
 
+@runtime_checkable
+class LentFiles(Protocol):
+    """A source that has its files at any time for nothing, but not as files: a database file of our own disk.
+
+    Such a file is read once, digested on the way, and lies in the spool only while it is looked at and stored: without
+    marks, and flushed only where the store links it.
+    """
+
+    lends: Literal[True]
+
+
 class MarkerWriter(Protocol):
     """Writes the exported marker back into the source; a source without it cannot write at all."""
 

@@ -75,9 +75,12 @@ class Spool:
         booking: str = "",
         expected: int = 0,
         resume: Leftover | None = None,
+        passing: bool = False,
     ) -> SpoolWriter:
         """Begin one download of `expected` bytes (0: not known). What an earlier try of it left is thrown away,
         unless it is given as `resume`: then the writer goes on at its `size`, and its `wire` is kept.
+
+        `passing`: the file can be had again for nothing, so it gets no mark and outlives no death.
 
         Raises `SpoolFull` when there is no room now, `StoreRefused` when the disk is full.
         """
@@ -98,7 +101,7 @@ class Spool:
                 if resume is not None:
                     kept = resume.mark
                     mark = replace(mark, wire=kept.wire, name=kept.name, content_type=kept.content_type)
-                return SpoolWriter(self, body, mark, resume.resumable if resume else 0)
+                return SpoolWriter(self, body, mark, resume.resumable if resume else 0, passing=passing)
         except BaseException:
             self._let_go(body, 0)
             raise
@@ -164,9 +167,10 @@ class Spool:
 class SpoolWriter:
     """One download on its way to disk. End it with `finish` or `abandon`; as a context it abandons by itself."""
 
-    def __init__(self, spool: Spool, body: Path, mark: Mark, resume_at: int) -> None:
+    def __init__(self, spool: Spool, body: Path, mark: Mark, resume_at: int, *, passing: bool = False) -> None:
         self._spool = spool
         self._body = body
+        self._passing = passing
         self._digest = Digest()
         self._ended = False
         self.size = 0
@@ -214,11 +218,15 @@ class SpoolWriter:
             self._file.seek(0)
             self._file.truncate()
 
-    def finish(self, *, content_type: str | None, name: str | None, wire: Wire) -> Parcel:
-        """The file is whole: flush it, then say so in the mark. On return both survive a power cut."""
+    def finish(self, *, content_type: str | None, name: str | None, wire: Wire, flush: bool = True) -> Parcel:
+        """The file is whole: flush it, then say so in the mark. On return both survive a power cut.
+
+        `flush` False is for a passing file that nobody will link.
+        """
         sha256, md5 = self._digest.sha256, self._digest.md5
         with _disk(self._spool.folder):
-            disk.fsync_file(self._file.fileno())
+            if flush:
+                disk.fsync_file(self._file.fileno())
             self._file.close()
             self.mark = replace(
                 self.mark, content_type=content_type, name=name, wire=wire, size=self.size, flushed=self.size,
@@ -268,7 +276,8 @@ class SpoolWriter:
         return os.fdopen(disk.create_private(self._body), "wb", buffering=0)
 
     def _save(self, *, durable: bool) -> None:
-        save_mark(self.mark, self._body, durable=durable)
+        if not self._passing:
+            save_mark(self.mark, self._body, durable=durable)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from unlade.cargo import Attempt, ContainerRef, Content, Parcel, RefStatus, Road, SourceRecord, Wire
+from unlade.cargo import Attempt, ContainerRef, Content, Parcel, RefStatus, SourceRecord, Wire
 from unlade.errors import (
     Final,
     GatewayError,
@@ -27,7 +27,7 @@ from unlade.errors import (
 from unlade.importer import ContainerImport
 from unlade.media import Kind, not_a_file, sniff
 from unlade.ship import DownloadBooking, Ship
-from unlade.source import Booking, Download, LocalFiles
+from unlade.source import Booking, Download, LentFiles, LocalFiles
 from unlade.spool import SpoolFull, SpoolWriter
 
 #: What the result of an attempt is called when its field holds nothing to fetch.
@@ -104,6 +104,8 @@ class Fetcher:
 
     def keep(self) -> None:
         """Nothing is decided: what was paid for waits in the spool for the next try, of this run or another."""
+        if isinstance(self.ship.source, LentFiles):
+            self.throw_away()
         self.ship.set_aside(self.key, [parcel for parcel in self.parcels if parcel.borrowed_at is None])
 
     def throw_away(self) -> None:
@@ -168,9 +170,11 @@ class Fetcher:
             self.started = True
             parcel, wrong = self.ship.source.borrow(haul.record, ref)
             return parcel, wrong or _wrong(parcel, "")
+        if isinstance(self.ship.source, LentFiles):
+            return self._lent(haul.record, ref)  # a closed file answers the same twice
         try:
             parcel, wrong = self._download(haul.record, ref)
-            if wrong is None or self.ship.source.road is Road.FILE:  # a closed file answers the same twice
+            if wrong is None:
                 return parcel, wrong
             self.ship.spool.discard(parcel)
         except StaleLink:
@@ -243,10 +247,31 @@ class Fetcher:
             self.wire += wire
         return parcel, wrong or _wrong(parcel, ref.locator)
 
-    def _writer(self, record: SourceRecord, ref: ContainerRef, ticket: str) -> SpoolWriter:
-        """A place in the spool; where a broken download of the same modification lies, its continuation."""
+    def _lent(self, record: SourceRecord, ref: ContainerRef) -> tuple[Parcel, str | None]:
+        """One container of a source that lends: read once, into a passing file; and what is wrong with its bytes."""
         ship = self.ship
-        partial = ship.partials.pop((self.key, ref.field), None)
+        self.started = True
+        with ship.source.download(record, ref) as download:
+            writer = self._writer(record, ref, "", passing=True)
+            try:
+                for chunk in download.chunks():
+                    writer.write(chunk)
+                name = ref.name or declared_name(ship.importer, record) or download.name
+                parcel = writer.finish(
+                    content_type=download.content_type, name=name, wire=Wire(), flush=ship.store.links_files
+                )
+            except BaseException:
+                writer.abandon(keep_partial=False)
+                raise
+        return parcel, getattr(download, "damage", None) or _wrong(parcel, ref.locator)
+
+    def _writer(self, record: SourceRecord, ref: ContainerRef, ticket: str, *, passing: bool = False) -> SpoolWriter:
+        """A place in the spool; where a broken download of the same modification lies, its continuation.
+
+        A passing file has a place of its own: what was paid for over the API may lie under the record's name.
+        """
+        ship = self.ship
+        partial = None if passing else ship.partials.pop((self.key, ref.field), None)
         if partial is not None and (partial.mark.mod_id != record.mod_id or partial.resumable < _NOTE_ABOVE):
             ship.spool.discard(partial)
             partial = None
@@ -254,13 +279,14 @@ class Fetcher:
             try:
                 return ship.spool.begin(
                     ship.importer.name,
-                    self.key,
+                    f"lent {self.key}" if passing else self.key,
                     ref.field,
                     record_id=record.record_id,
                     mod_id=record.mod_id,
                     booking=ticket,
                     expected=ref.size or 0,
                     resume=partial,
+                    passing=passing,
                 )
             except SpoolFull:
                 ship.nap(0.5)  # it empties as the others store what they hold

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from threading import Lock
+from typing import Literal
 
 from unlade.cargo import ContainerRef, Count, FieldValue, Page, RefStatus, Road, SourceRecord, Wire
 from unlade.errors import FieldMissing, LayoutMissing, RecordGone, UsageError
@@ -77,6 +78,7 @@ class FileSource:
     """
 
     road = Road.FILE
+    lends: Literal[True] = True
 
     def __init__(
         self,

@@ -48,6 +48,8 @@ class Store(ABC):
     url: str
     #: Whether the store refuses to create what is there; False once a probe or an answer showed that it cannot.
     conditional: bool = True
+    #: Whether a file of the spool may be linked as it is: only one that was flushed may be handed to such a store.
+    links_files: bool = False
 
     # What each kind of store does in its own way.
 

@@ -56,6 +56,7 @@ class LocalStore(Store):
         self._link_from = link_from.resolve() if link_from else None
         self._clock = clock
         self._link = link or getattr(os, "link", None)
+        self.links_files = bool(self._link and self._link_from)
         self._known_folders: set[Path] = set()
         self._tmp = root / keys.OWN_FOLDER / "tmp"
         with self._disk("prepare", ""):
