@@ -164,6 +164,13 @@ SETTINGS: tuple[Setting, ...] = (
 
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 
+#: `OPTIONS` of a SQLite database in Django's `DATABASES`: what several processes on one file need (CONTRACT B3).
+SQLITE_OPTIONS: dict[str, Any] = {
+    "timeout": 20,
+    "transaction_mode": "IMMEDIATE",
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+}
+
 
 class Settings:
     """The settings of one process, read once.
