@@ -18,6 +18,7 @@ REMEDIES = {
     "owner_missing": "the patient is not here yet; add the patients, then run this again",
     "ambiguous": "two or more patients fit; give all but one of them another FileMaker id",
     "no_owner_reference": "FileMaker names no patient; fill the field there",
+    "chosen_missing": "the patient that a person chose was deleted; choose another one with reassign",
     ROW_MISSING: "the row was deleted here, the file is still stored",
 }
 

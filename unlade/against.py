@@ -16,6 +16,7 @@ from unlade.cargo import ContainerRef, RefStatus, SourceRecord
 from unlade.errors import ItemError, StoreError
 from unlade.fileroad import ImportedFile
 from unlade.importer import ContainerImport, RowFacts
+from unlade.ledger.choice import whose
 from unlade.ledger.models import Item, Source
 from unlade.owners import OwnerFinder, OwnerMatch, normalise_ref
 from unlade.states import STORED, ItemState
@@ -280,8 +281,10 @@ def _rows_differ(importer: ContainerImport, pairs: list[_Pair]) -> dict[int, lis
     rows = importer.rows([pair.item.row for pair in pairs if pair.item.row])
     if rows is None:
         return {}
-    refs = {importer.owner_ref_of(pair.record) for pair in pairs}
-    matches = OwnerFinder(importer.owner).find(refs) if importer.owner else {}
+    matches: dict[int, OwnerMatch] = {}
+    if importer.owner:
+        answers = whose(OwnerFinder(importer.owner), [(each.item, importer.owner_refs_of(each.record)) for each in pairs])
+        matches = {each.item.pk: match for each, match in zip(pairs, answers, strict=True)}
     found: dict[int, list[Difference]] = {}
     for pair in pairs:
         kind = _row_differs(importer, pair, rows, matches)
@@ -292,14 +295,14 @@ def _rows_differ(importer: ContainerImport, pairs: list[_Pair]) -> dict[int, lis
 
 
 def _row_differs(
-    importer: ContainerImport, pair: _Pair, rows: Mapping[str, RowFacts], matches: Mapping[str, OwnerMatch]
+    importer: ContainerImport, pair: _Pair, rows: Mapping[str, RowFacts], matches: Mapping[int, OwnerMatch]
 ) -> str:
     row = rows.get(pair.item.row)
     if row is None:
         return "row_missing"
     if row.key != pair.item.key:
         return "row_key"
-    match = matches.get(normalise_ref(importer.owner_ref_of(pair.record)))
+    match = matches.get(pair.item.pk)
     if match is not None and match.owner is not None and row.owner != match.owner.pk:
         return "row_unlinked" if row.owner is None else "row_owner"
     if importer.taken_on is not None and row.day != "" and row.day != importer.taken_on.read(pair.record)[0]:

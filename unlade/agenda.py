@@ -122,7 +122,7 @@ class Agenda:
             listed = [entry for entry in listed if books.is_meant(entry.item, self._options.only)]
         if books.importer.each:
             books.counted(page.count, now)  # what a page holds in values is known only now
-        books.owners.find(books.importer.owner_ref_of(entry.record) for entry in listed)
+        books.owners.find(books.importer.owner_refs_of(entry.record) for entry in listed)
         have = {order.item_id for _, order in self.ready}
         self.ready.extend(
             (entry.item, order_for(entry.item, entry.record, refetch=entry.refetch))

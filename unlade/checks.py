@@ -8,11 +8,15 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
-from django.db.models import CharField, F, Field, ForeignKey, JSONField, Model, TextField
+from django.db.models import F, Field, ForeignKey, JSONField, Model
 
 from unlade.importer import ContainerImport, declared_all
 from unlade.keys import check_pattern
+from unlade.lookups import Kind, Lookup, lookup_of
+from unlade.owners import Owner
 from unlade.records.declaring import RecordImport
+from unlade.rowchecks import check_rows
+from unlade.rows import ModelImport
 
 
 def check_declarations(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
@@ -55,13 +59,30 @@ def _files(importer: ContainerImport) -> Iterator[CheckMessage]:
         if not (own and "is not known" in problem):
             yield _error(importer, f"has a key that cannot be used: {problem}", "Correct `key`.", "E004")
     if importer.owner is not None:
-        yield from _reference(importer, "owner", importer.owner.model, importer.owner.match)
+        yield from _owner(importer, importer.owner)
+    if isinstance(importer, ModelImport):
+        yield from check_rows(importer)
+
+
+def _owner(importer: ContainerImport, owner: Owner) -> Iterator[CheckMessage]:
+    if owner.find is not None:
+        yield from _model(importer, "owner", owner.model)
+        return
+    for match in owner.matches:
+        problems = list(_reference(importer, "owner", owner.model, match))
+        yield from problems
+        if any(problem.id == "unlade.E007" for problem in problems):
+            return
 
 
 def _records(importer: RecordImport) -> Iterator[CheckMessage]:
     problems = list(_reference(importer, "model", importer.model, importer.match))
     yield from problems
     if any(problem.is_serious() for problem in problems):
+        return
+    if lookup_of(importer.model_class, importer.match).kind is not Kind.TEXT or "__" in importer.match:
+        hint = "Name a CharField of the model itself in `match`: rows are made with it."
+        yield _error(importer, f"keeps FileMaker's id in {importer.match}, which is no text of its model", hint, "E009")
         return
     if not importer.fields:
         yield _error(importer, "names no fields", "Say in `fields` what goes into which column.", "E005")
@@ -94,27 +115,45 @@ def _column(importer: RecordImport, name: str, kind: type[Any]) -> Iterator[Chec
 
 def _reference(importer: ContainerImport, what: str, model: type[Model] | str, match: str) -> Iterator[CheckMessage]:
     """A model that is looked up by an id of FileMaker's."""
-    try:
-        cls = apps.get_model(model) if isinstance(model, str) else model
-    except (LookupError, ValueError):
-        yield _error(importer, f"names a model for {what} that does not exist: {model!r}", "Write app.Model.", "E007")
+    problems = list(_model(importer, what, model))
+    yield from problems
+    if problems:
         return
+    cls = apps.get_model(model) if isinstance(model, str) else model
     try:
-        field = cls._meta.get_field(match)
+        lookup = lookup_of(cls, match)
     except FieldDoesNotExist:
-        hint = "Name the model's field with FileMaker's id in `match`."
+        hint = "Name the model's field with FileMaker's id in `match`, or the lookup that leads to it."
         yield _error(importer, f"matches {what} by {match}, which {cls.__name__} does not have", hint, "E008")
         return
-    if not isinstance(field, CharField | TextField):
+    except TypeError as error:
         hint = "Keep FileMaker's id in a CharField: ids are compared as text, without case and braces."
-        yield _error(importer, f"matches {what} by {cls.__name__}.{match}, which is no text", hint, "E009")
-    elif not _indexed(cls, field):
+        yield _error(importer, f"matches {what} by {cls.__name__}.{match}: {error}", hint, "E009")
+        return
+    if not _indexed(lookup.model, lookup.field):
         yield Warning(
             _said(importer, f"matches {what} by {cls.__name__}.{match}, which has no index"),
-            hint=f'Add models.Index(Upper(Trim("{match}")), name=...) to its Meta.indexes: each lookup reads the table.',
+            hint=_index_hint(lookup),
             obj=type(importer),
             id="unlade.W001",
         )
+
+
+def _model(importer: ContainerImport, what: str, model: type[Model] | str) -> Iterator[CheckMessage]:
+    try:
+        _ = apps.get_model(model) if isinstance(model, str) else model
+    except (LookupError, ValueError):
+        yield _error(importer, f"names a model for {what} that does not exist: {model!r}", "Write app.Model.", "E007")
+
+
+def _index_hint(lookup: Lookup) -> str:
+    name = lookup.field.name
+    if lookup.kind is Kind.JSON:
+        column = f'Upper(Trim(KT("{"__".join((name, *lookup.keys))}")))'
+    else:
+        column = f'Upper(Trim("{name}"))' if lookup.kind is Kind.TEXT else f'fields=["{name}"]'
+    whose = f"{lookup.model.__name__}'s" if "__" in lookup.path else "its"
+    return f"Add models.Index({column}, name=...) to {whose} Meta.indexes: each lookup reads the table."
 
 
 def _indexed(model: type[Model], field: Field[Any, Any]) -> bool:
@@ -129,7 +168,7 @@ def _indexed(model: type[Model], field: Field[Any, Any]) -> bool:
 def _names(expression: Any) -> Iterator[str]:
     """The fields that an expression speaks of."""
     if isinstance(expression, F):
-        yield str(getattr(expression, "name", ""))
+        yield str(getattr(expression, "name", "")).partition("__")[0]
     for inner in getattr(expression, "get_source_expressions", list)():
         yield from _names(inner)
 

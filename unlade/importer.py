@@ -26,7 +26,7 @@ from django.utils.module_loading import autodiscover_modules
 from unlade.cargo import Attempt, Content, SourceRecord
 from unlade.dates import parse_date
 from unlade.errors import UsageError
-from unlade.owners import Owner
+from unlade.owners import Owner, Ref, first_of
 
 __all__ = [
     "Consignment",
@@ -231,14 +231,20 @@ class ContainerImport:
         return str(record.fields.get(self.identity, "")).strip()
 
     def owner_ref_of(self, record: SourceRecord) -> str:
-        """The owner reference as the source has it, trimmed; "" when missing."""
-        return str(record.fields.get(self.owner.field, "")).strip() if self.owner else ""
+        """The owner reference as the source has it, trimmed; "" when missing. Of several fields the first filled one."""
+        return first_of(self.owner.refs(record.fields)) if self.owner else ""
+
+    def owner_refs_of(self, record: SourceRecord) -> Ref:
+        """What the owner is looked for by: the same, or a text for each field where the declaration names several."""
+        if self.owner is None or len(self.owner.fields) == 1:
+            return self.owner_ref_of(record)
+        return self.owner.refs(record.fields)
 
     def fields_needed(self) -> list[str]:
         """Every field that must be on the layout, containers last, without repetition numbers."""
         plain = [
             self.identity,
-            self.owner.field if self.owner else "",
+            *(self.owner.fields if self.owner else ()),
             self.taken_on.field if self.taken_on else "",
             self.category,
             self.original_name,

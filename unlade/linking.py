@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from unlade.importer import ContainerImport
+from unlade.ledger.choice import whose
 from unlade.ledger.events import LINKED, OWNER_LOST, note_all
 from unlade.ledger.models import Item
 from unlade.owners import OwnerFinder, OwnerMatch
@@ -26,7 +27,7 @@ from unlade.states import ItemState, check_arrow
 #: The project's row that a file belongs to was deleted; its link cannot be made.
 ROW_MISSING = "row_missing"
 #: Why a file has no owner, as far as looking again can help.
-REASONS = ("owner_missing", "ambiguous", "no_owner_reference", ROW_MISSING)
+REASONS = ("owner_missing", "ambiguous", "no_owner_reference", "chosen_missing", ROW_MISSING)
 
 
 @dataclass
@@ -119,9 +120,9 @@ def _take_back(items: QuerySet[Item], now: datetime) -> None:
 
 def _relink(importer: ContainerImport, items: QuerySet[Item], report: RelinkReport, now: datetime) -> None:
     found = list(items.select_for_update(of=("self",)))
-    matches = OwnerFinder(importer.owner).find({item.owner_key for item in found})
-    owned = [(item, matches[item.owner_key].owner) for item in found if matches[item.owner_key].owner is not None]
-    alone = [(item, matches[item.owner_key]) for item in found if matches[item.owner_key].owner is None]
+    matches = whose(OwnerFinder(importer.owner), [(item, item.reference) for item in found])
+    owned = [(item, match.owner) for item, match in zip(found, matches, strict=True) if match.owner is not None]
+    alone = [(item, match) for item, match in zip(found, matches, strict=True) if match.owner is None]
     lost: set[Any] = set()
     if not report.dry_run:
         lost = set(importer.link([(item.row, owner) for item, owner in owned if item.row]) or ())
@@ -134,10 +135,19 @@ def _relink(importer: ContainerImport, items: QuerySet[Item], report: RelinkRepo
     if not report.dry_run:
         _move_to_imported(linked, now)
         owners = {item.pk: owner for item, owner in owned}
+        _follow(linked, owners)
         note_all([(item, {"owner": str(owners[item.pk].pk)}) for item in linked], LINKED, now)
         for item in linked:
             send(item_linked, importer, item=item, owner=owners[item.pk])
         _leave_alone(alone, now)
+
+
+def _follow(linked: Sequence[Item], owners: dict[int, Any]) -> None:
+    """An owner that a person chose and that was made anew has another primary key now."""
+    moved = [item for item in linked if item.owner_row and item.owner_row != str(owners[item.pk].pk)]
+    for item in moved:
+        item.owner_row = str(owners[item.pk].pk)
+    Item.objects.bulk_update(moved, ["owner_row"])
 
 
 _ROW_GONE = OwnerMatch(reason=ROW_MISSING)

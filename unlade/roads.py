@@ -215,7 +215,7 @@ def sort_of(importer: ContainerImport, order: str) -> list[tuple[str, str]]:
     order = order or importer.order
     field = {
         "newest first": importer.taken_on.field if importer.taken_on else "",
-        "owners first": importer.owner.field if importer.owner else "",
+        "owners first": importer.owner.fields[0] if importer.owner else "",
     }.get(order)
     if field is None:
         return []

@@ -85,7 +85,7 @@ class Fields:
     @classmethod
     def of(cls, importer: Declares) -> Fields:
         """From a declaration."""
-        owner = str(importer.owner.field) if importer.owner else ""
+        owner = str(importer.owner.fields[0]) if importer.owner else ""
         day = str(importer.taken_on.field) if importer.taken_on else ""
         names = (importer.identity, owner, day, importer.category, importer.original_name, importer.digest_field)
         wanted = tuple(dict.fromkeys(name for name in names if name))

@@ -56,7 +56,7 @@ def uncovered(topic: str, layout: Layout, covered: Sequence[str]) -> Iterator[Li
 def _plain(importer: ContainerImport) -> Iterator[tuple[str, str]]:
     yield "identity", importer.identity
     if importer.owner:
-        yield "owner", importer.owner.field
+        yield from (("owner", name) for name in importer.owner.fields)
     if importer.taken_on:
         yield "day", importer.taken_on.field
     for role in ("category", "original_name", "size_field", "digest_field"):

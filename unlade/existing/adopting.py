@@ -191,8 +191,7 @@ class _Adopter:
         owner = self.importer.owner
         if owner is None or not pks:
             return {}
-        rows = owner.model_class._base_manager.filter(pk__in=set(pks)).values_list("pk", owner.match)
-        return {pk: str(ref or "") for pk, ref in rows}
+        return owner.refs_by_key(sorted(set(pks)))
 
     def _settle(self, item: Item, row: LeftRow, size: int, owner: Any, ref: str, day: date | None) -> None:
         linked = owner is not None or self.importer.owner is None

@@ -13,6 +13,8 @@ from typing import Any
 from unlade.ledger.models import Event, Item, Run
 
 LINKED = "linked"  #: its owner arrived; `owner` is the primary key
+REASSIGNED = "reassigned"  #: a person chose its owner: `by`, `why`, `origin` and `to` (primary keys), `to_id`
+REKEYED = "rekeyed"  #: its objects were moved: `by`, `was` and `to` (keys); `waits` until the old ones are deleted
 OWNER_LOST = "owner lost"  #: its owner's row was deleted
 ACCEPTED = "accepted"  #: a person closed it: `by`, `why`, and what it was
 REOPENED = "reopened"  #: a person opened it again: `by`

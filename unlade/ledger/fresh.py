@@ -22,7 +22,7 @@ from unlade.ledger.books import Books
 from unlade.ledger.events import lean, settled_detail
 from unlade.ledger.models import Event, Item
 from unlade.ledger.pages import _size_hint
-from unlade.owners import normalise_ref
+from unlade.owners import normalise_ref, normalise_refs
 from unlade.states import ItemState
 
 _REFERENCES = {"source_id", "in_hand_id", "settled_in_id"}
@@ -78,7 +78,7 @@ def settle_fresh(
     raised: then nothing of them is written.
     """
     importer = books.importer
-    matches = books.owners.find(importer.owner_ref_of(record) for record, outcome in entries if outcome.stored)
+    matches = books.owners.find(importer.owner_refs_of(record) for record, outcome in entries if outcome.stored)
     drafts: list[Any] = []
     stored: list[tuple[Consignment, Content]] = []
     landed: list[Any] = []
@@ -94,7 +94,7 @@ def settle_fresh(
         )
         owner = None
         if outcome.stored is not None and outcome.content is not None:
-            match = matches[normalise_ref(importer.owner_ref_of(record))]
+            match = matches[normalise_refs(importer.owner_refs_of(record))]
             consignment, outcome = books._consign(record, outcome, match)
             stored.append((consignment, given.content))  # type: ignore[arg-type]
             landed.append(draft)

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import models
 
+from unlade.owners import Ref, normalise_refs
 from unlade.states import STORED, ItemState, RunOutcome, check_arrow
 
 
@@ -109,8 +110,14 @@ class Item(models.Model):
     identity_key = models.CharField(max_length=255, blank=True, help_text="the identity as it is compared")
     owner_ref = models.CharField(max_length=255, blank=True)
     owner_key = models.CharField(max_length=255, blank=True, help_text="the owner reference as it is compared")
+    owner_refs = models.JSONField(
+        default=list, blank=True, help_text="one for each field, where the declaration names several; else empty"
+    )
     owner_row = models.CharField(
         max_length=255, blank=True, help_text="primary key of the owner that a person chose; no run or relink undoes it"
+    )
+    owner_in_key = models.CharField(
+        max_length=255, blank=True, help_text="owner reference that its key has since a person had it moved there"
     )
     day = models.DateField(null=True, blank=True)
     category = models.CharField(max_length=255, blank=True)
@@ -172,6 +179,11 @@ class Item(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source.name} record {self.record_id}{f' {self.slot}' if self.slot else ''}"
+
+    @property
+    def reference(self) -> Ref:
+        """What its owner is looked for by, as it is compared (`unlade.owners`)."""
+        return normalise_refs(tuple(self.owner_refs)) if self.owner_refs else self.owner_key
 
     def move(self, state: str) -> None:
         """Change the state along an allowed arrow. Raises `ValueError` for any other."""

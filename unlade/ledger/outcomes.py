@@ -14,6 +14,7 @@ from unlade.cargo import Attempt, Content, Outcome, SourceRecord
 from unlade.errors import OwnNetworkDown
 from unlade.importer import Consignment
 from unlade.keys import extension_of
+from unlade.ledger.choice import whose
 from unlade.ledger.events import GONE, note, note_all, settled_detail
 from unlade.ledger.models import Item
 from unlade.ledger.runs import RunBooks
@@ -51,6 +52,7 @@ SETTLED_FIELDS = [
         "identity_key",
         "owner_ref",
         "owner_key",
+        "owner_refs",
         "day",
         "category",
     ),
@@ -90,7 +92,7 @@ class OutcomeBooks(RunBooks):
                     landed, outcome = self._record(item, record, outcome, outcome.content)
             except Exception as error:
                 log.exception("record %s: its row could not be written", item.record_id)
-                self.owners.forget(item.owner_ref)
+                self.owners.forget(item.reference)
                 if isinstance(error, DatabaseError) and not transaction.get_connection().is_usable():
                     raise
                 if item.state in STORED:
@@ -123,12 +125,15 @@ class OutcomeBooks(RunBooks):
         An exception of the project's own code is raised: then nothing of them is settled.
         """
         importer = self.importer
-        matches = self.owners.find(importer.owner_ref_of(record) for _, record, outcome in entries if outcome.stored)
+        landed_ones = [(item, importer.owner_refs_of(record)) for item, record, outcome in entries if outcome.stored]
+        matches = {
+            id(item): match for (item, _), match in zip(landed_ones, whose(self.owners, landed_ones), strict=True)
+        }
         stored: list[tuple[Item, Consignment, Content]] = []
         settled: list[tuple[Item, SourceRecord, Outcome]] = []
         for item, record, outcome in entries:
             if outcome.stored is not None and outcome.content is not None:
-                match = matches[normalise_ref(importer.owner_ref_of(record))]
+                match = matches[id(item)]
                 content = outcome.content
                 consignment, outcome = self._consign(record, outcome, match)
                 stored.append((item, consignment, content))
@@ -158,7 +163,8 @@ class OutcomeBooks(RunBooks):
     def _record(
         self, item: Item, record: SourceRecord, outcome: Outcome, content: Content
     ) -> tuple[tuple[Consignment, Any], Outcome]:
-        match = self.owners.one(self.importer.owner_ref_of(record)) if self.importer.owner else OwnerMatch()
+        refs = self.importer.owner_refs_of(record)
+        match = whose(self.owners, [(item, refs)])[0] if self.importer.owner else OwnerMatch()
         consignment, outcome = self._consign(record, outcome, match)
         row = self.importer.record(consignment, content)
         item.row = str(row.pk) if row is not None else ""
@@ -244,6 +250,8 @@ class OutcomeBooks(RunBooks):
         identity, owner_ref = importer.identity_of(record), importer.owner_ref_of(record)
         item.identity, item.identity_key = identity[:255], normalise_ref(identity)[:255]
         item.owner_ref, item.owner_key = owner_ref[:255], normalise_ref(owner_ref)[:255]
+        refs = importer.owner_refs_of(record)
+        item.owner_refs = [] if isinstance(refs, str) else list(refs)
         item.day = importer.taken_on.read(record)[0] if importer.taken_on else None
         item.category = str(record.fields.get(importer.category, ""))[:255] if importer.category else ""
 

@@ -120,6 +120,11 @@ REASONS: dict[str, Reason] = {
         "Enter the owner's id in FileMaker and import with changed records, or accept it as it is.",
         person=True,
     ),
+    "chosen_missing": Reason(
+        "The owner that a person chose for it was deleted here.",
+        "Bring the owner back and link again, or choose another one with reassign_filemaker_images or _documents.",
+        person=True,
+    ),
     "row_missing": Reason(
         "The project's own row of this file was deleted.",
         "Run again with --retry-failed, or accept it if it was deleted on purpose.",

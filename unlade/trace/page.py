@@ -23,7 +23,7 @@ from unlade.units import format_count, format_size
 _DULL = ("taken", "empty")
 
 #: Reasons whose sentence says all that their detail says.
-_SAID = ("owner_missing", "no_owner_reference", "connection", "timeout", "gateway")
+_SAID = ("owner_missing", "chosen_missing", "no_owner_reference", "connection", "timeout", "gateway")
 
 _SHOWN = 60  #: lines of one owner
 

@@ -16,6 +16,7 @@ from django.db.models import Q, QuerySet
 
 from unlade.importer import ContainerImport, RowFacts
 from unlade.ledger.catchup import static_prefix
+from unlade.ledger.choice import whose
 from unlade.ledger.models import Item, Source
 from unlade.owners import OwnerFinder, OwnerMatch
 from unlade.report.tally import gone_of, totals_of
@@ -165,8 +166,10 @@ class _Comparison:
             self.verdict.rows = None
             return
         assert self.verdict.rows is not None
-        refs = {item.owner_key for item in with_row}
-        matches = OwnerFinder(self.importer.owner).find(refs) if self.importer.owner else {}
+        matches: dict[int, OwnerMatch] = {}
+        if self.importer.owner:
+            answers = whose(OwnerFinder(self.importer.owner), [(item, item.reference) for item in with_row])
+            matches = {item.pk: match for item, match in zip(with_row, answers, strict=True)}
         for item in with_row:
             self.verdict.with_row += 1
             facts = rows.get(item.row)
@@ -185,7 +188,7 @@ class _Comparison:
         )
 
 
-def _row_differs(item: Item, row: RowFacts, matches: Mapping[str, OwnerMatch]) -> tuple[str, str]:
+def _row_differs(item: Item, row: RowFacts, matches: Mapping[int, OwnerMatch]) -> tuple[str, str]:
     """The gravest thing that a row says otherwise than the ledger, and a word on it; ("", "") when nothing is."""
     if row.key != item.key:
         return "row_key", f"it points to {row.key}"
@@ -193,7 +196,7 @@ def _row_differs(item: Item, row: RowFacts, matches: Mapping[str, OwnerMatch]) -
         return "row_digest", f"it says {row.sha256}"
     if item.state == S.ACCEPTED:
         return "", ""  # a person has said that links and days are as they are meant
-    match = matches.get(item.owner_key)
+    match = matches.get(item.pk)
     if match is not None and (found := _owner_differs(item, row.owner, match)) is not None:
         return found
     if row.day != "" and row.day != item.day:
@@ -209,6 +212,8 @@ def _owner_differs(item: Item, owner: Any, match: OwnerMatch) -> tuple[str, str]
     says = f"owner {match.owner.pk}" if match.owner is not None else match.detail
     if item.state == S.UNLINKED and match.owner is None:
         return "linked_by_hand", f"it belongs to owner {owner}; {says}"
+    if item.owner_row:
+        return "row_owner", f"it belongs to owner {owner}; a person chose owner {item.owner_row}"
     return "row_owner", f"it belongs to owner {owner}; by the record: {says}"
 
 

@@ -186,7 +186,7 @@ def record_of(importer: ContainerImport, item: Item) -> SourceRecord:
     fields: dict[str, Any] = dict(importer.row_metadata(item.row)) if item.row else {}
     fields[importer.identity] = item.identity
     if importer.owner:
-        fields[importer.owner.field] = item.owner_ref
+        fields |= dict(zip(importer.owner.fields, item.owner_refs or [item.owner_ref], strict=False))
     record = SourceRecord(item.record_id, item.mod_id, fields, {}, item.seen_at)
     if importer.taken_on and importer.taken_on.read(record)[0] != item.day:
         fields[importer.taken_on.field] = item.day.isoformat() if item.day else ""

@@ -85,13 +85,14 @@ class Command(UnladeCommand):
 
 def plan_for(importer: ContainerImport, options: dict[str, Any]) -> ExportPlan:
     """The plan of a declaration's export."""
-    extras = [importer.size_field, importer.digest_field, *options["also"]]
+    more = importer.owner.fields[1:] if importer.owner else ()
+    extras = [*more, importer.size_field, importer.digest_field, *options["also"]]
     return plan_export(
         importer.name,
         layout=options["layout"] or importer.layout,
         identity=importer.identity,
         containers=list(importer.containers),
-        owner=importer.owner.field if importer.owner else "",
+        owner=importer.owner.fields[0] if importer.owner else "",
         date=importer.taken_on.field if importer.taken_on else "",
         category=importer.category,
         original_name=importer.original_name,
