@@ -42,6 +42,8 @@ from unlade.voyage import Gatekeeper, Reporter, Voyage, outcome_of
 
 log = logging.getLogger(__name__)
 
+LineOpener = Callable[[ContainerImport, Rigging, RunOptions], Line]
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -73,16 +75,17 @@ def run_import(
     reporter: Reporter,
     *,
     on_start: Callable[[Voyage], None] | None = None,
+    line_of: LineOpener = open_line,
 ) -> Ended:
     """One run of one import, from lock to closed books.
 
     Raises `SettingsError`, `LockedElsewhere` before a run is opened; afterwards every error is the run's outcome.
-    `on_start` gets the voyage, so that signals can interrupt it.
+    `on_start` gets the voyage, so that signals can interrupt it; `line_of` opens the line to the source.
     """
     with ExitStack() as stack:
         store, spool = rig.store(), rig.spool()
         stack.callback(store.close)
-        line = open_line(importer, rig, options)
+        line = line_of(importer, rig, options)
         mark = line.marker(importer, rig) if options.write_marker else None
         stack.enter_context(source_lock(importer.name))
         books = Books.open(
@@ -139,9 +142,11 @@ def sail_and_close(
     return Ended(books, outcome, exit_code, error, retry_at)
 
 
-def run_dry(importer: ContainerImport, rig: Rigging, options: RunOptions) -> Forecast:
+def run_dry(
+    importer: ContainerImport, rig: Rigging, options: RunOptions, *, line_of: LineOpener = open_line
+) -> Forecast:
     """List what a run would carry; writes nothing but the bookings of what the listing costs."""
-    line = open_line(importer, rig, options)
+    line = line_of(importer, rig, options)
     try:
         curfew(rig.quiet_hours(options.quiet_hours), rig.clock)()
         line.gate.check()
