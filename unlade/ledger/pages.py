@@ -174,8 +174,10 @@ class PageBooks(OutcomeBooks):
     def _slots(self, record: SourceRecord) -> list[str]:
         if not self.importer.each:
             return [""]
-        filled = [name for name, ref in record.containers.items() if ref.status is not RefStatus.EMPTY]
-        return filled or [""]
+        # A layout may show containers that nobody declared.
+        declared = self.importer.containers or record.containers
+        refs = {name: record.containers[name] for name in declared if name in record.containers}
+        return [name for name, ref in refs.items() if ref.status is not RefStatus.EMPTY] or [""]
 
     def _new_item(self, record: SourceRecord, slot: str, holders: dict[str, str], now: datetime) -> Item:
         importer = self.importer
