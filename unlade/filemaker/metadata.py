@@ -43,6 +43,7 @@ class LayoutField:
     max_repeat: int = 1
     repetition_start: int = 1
     repetition_end: int = 1
+    auto_enter: bool = False
 
     @property
     def is_container(self) -> bool:
@@ -128,6 +129,7 @@ def _fields(entries: Any) -> tuple[LayoutField, ...]:
             max_repeat=_int(entry.get("maxRepeat")),
             repetition_start=_int(entry.get("repetitionStart")),
             repetition_end=_int(entry.get("repetitionEnd")),
+            auto_enter=entry.get("autoEnter") in (True, "true"),
         )
         for entry in known
     )
