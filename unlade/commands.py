@@ -155,9 +155,10 @@ class ImportCommand(UnladeCommand):
         parser.add_argument(
             "--from",
             dest="from_path",
-            default="",
+            action="append",
+            default=[],
             metavar="PATH",
-            help="take an export folder or a .fmp12 file instead",
+            help="take an export folder, a .fmp12 file or exported records instead; again for a solution's other files",
         )
         parser.add_argument("--yes", action="store_true", help="answer every question with yes, for scripts")
         parser.add_argument(
@@ -209,9 +210,10 @@ class ImportCommand(UnladeCommand):
         run_options = self.run_options(options)
         if run_options.dry_run:
             forecast = self.look_ahead(importer, run_options)
-            self.say(forecast.text(importer.noun[1]))
             if options["json"]:
                 self.print_json({"source": importer.name, "outcome": "done", "dry_run": forecast.as_json(), "exit": 0})
+            else:
+                self.say(forecast.text(importer.noun[1]))
             return 0
         try:
             ended = self.sail(importer, run_options, self.reporter(importer, options))
@@ -231,6 +233,7 @@ class ImportCommand(UnladeCommand):
     def run_options(self, options: dict[str, Any]) -> RunOptions:
         """The run's options, with settings where the command line says nothing."""
         settings = self.settings
+        places = [options["from_path"]] if isinstance(options["from_path"], str) else options["from_path"] or [""]
         return RunOptions(
             limit=options["limit"],
             batch_size=_given(options["batch_size"], settings["UNLADE_BATCH_SIZE"]),
@@ -246,7 +249,8 @@ class ImportCommand(UnladeCommand):
             changed=options["changed"] or options["refetch_changed"] or options["final"],
             refetch_changed=options["refetch_changed"],
             final=options["final"],
-            from_path=options["from_path"],
+            from_path=places[0],
+            beside=tuple(places[1:]),
             metadata=options["metadata"],
             columns=tuple(name.strip() for name in options["columns"].split(",") if name.strip()),
             date_order=options["date_order"],
@@ -311,10 +315,15 @@ class ImportCommand(UnladeCommand):
 
 
 def ended_json(ended: Ended) -> dict[str, Any]:
-    """CONTRACT A4's object; records' values that did not fit their columns are counted by field in `misfits`."""
+    """CONTRACT A4's object; records' values that did not fit their columns are counted by field in `misfits`,
+    rows of their portals by what they came to in `related`."""
     from unlade.report.summary import run_json
 
-    more = {"misfits": dict(ended.misfits)} if isinstance(ended, RecordsEnded) else {}
+    more: dict[str, Any] = {}
+    if isinstance(ended, RecordsEnded):
+        more["misfits"] = dict(ended.misfits)
+        if ended.related:
+            more["related"] = {name: dict(counts) for name, counts in ended.related.items()}
     return run_json(ended.books.run) | more
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from unlade.cargo import SourceRecord
 from unlade.errors import Interrupted, RecordGone, UsageError
@@ -96,19 +96,23 @@ def open_database(path: Path, importer: ContainerImport, options: RunOptions) ->
     they are damaged, so that they end quarantined. Raises `DatabaseFileError` (encrypted, cut short, damaged, no
     FileMaker file), `FieldMissing`, `LayoutMissing`, `UsageError`, `Interrupted`.
     """
-    for name in ("metadata", "columns", "encoding", "match", "report"):
-        if getattr(options, name):
-            raise UsageError(f"--{name} belongs to an export folder; a database file needs no other file beside it")
     database = open_file(path)
     try:
-        notice = agree(path, yes=options.yes)
-        return _table_of(database, importer, options, notice)
+        return table_of(database, importer, options, ImportedFile)
     except BaseException:
         database.close()
         raise
 
 
-def _table_of(database: DatabaseFile, importer: ContainerImport, options: RunOptions, notice: str) -> ImportedFile:
+F = TypeVar("F", bound=ImportedFile)
+
+
+def table_of(database: DatabaseFile, importer: ContainerImport, options: RunOptions, kind: type[F]) -> F:
+    """The same in an opened database, which stays the caller's when this raises."""
+    for name in ("metadata", "columns", "encoding", "match", "report"):
+        if getattr(options, name):
+            raise UsageError(f"--{name} belongs to an export folder; a database file needs no other file beside it")
+    notice = agree(database.path, yes=options.yes)
     if options.date_order in ("mdy", "dmy", "ymd"):
         locale = replace(database.header.locale, date_order=options.date_order, known=True)  # type: ignore[arg-type]
         database.header = replace(database.header, locale=locale)
@@ -117,7 +121,7 @@ def _table_of(database: DatabaseFile, importer: ContainerImport, options: RunOpt
     fields = [name for name in importer.fields_needed() if name not in bare and name != importer.marker]
     declared = [*importer.containers, *fields]
     table = choose_table(database, importer.table, declared)
-    source = ImportedFile(database, table, containers=tuple(importer.containers), fields=fields, keep_damaged=True)
+    source = kind(database, table, containers=tuple(importer.containers), fields=fields, keep_damaged=True)
     source.spelt = {name: table.field(name).name for name in fields}
     source.notes = (notice, f"Table {table.name}: {source.count().found:,} records.", *database.header.warnings)
     return source

@@ -30,7 +30,8 @@ class RunOptions:
     changed: bool = False  #: also look for edited records
     refetch_changed: bool = False  #: and fetch their files again
     final: bool = False  #: the pass on the day of the switch
-    from_path: str = ""  #: another source than the Data API: an export folder
+    from_path: str = ""  #: another source than the Data API: an export folder or file, or a database file
+    beside: tuple[str, ...] = ()  #: further files of the same solution
     metadata: str = ""  #: a metadata file beside the folder's files
     date_order: str = ""  #: `mdy`, `dmy` or `ymd`, for dates that read two ways
     columns: tuple[str, ...] = ()  #: names of a metadata file's columns, when it has no header

@@ -25,6 +25,7 @@ from unlade.ledger.allowance import Allowance
 from unlade.ledger.models import Host, Run
 from unlade.ledger.permits import SharedPermits
 from unlade.options import RunOptions
+from unlade.places import settle_place
 from unlade.rigging import Rigging
 from unlade.source import OpenGate, Source
 from unlade.voyage import Gatekeeper
@@ -111,7 +112,7 @@ class ApiLine(Line):
                 self._options.concurrency,
                 self._rig.clock,
                 post=self.bridge.post,
-                wake=self.governor.wake,
+                adopt=self.governor.adopt,
             )
             self._permits.refresh(lambda: 0)
 
@@ -195,6 +196,7 @@ def open_line(importer: ContainerImport, rig: Rigging, options: RunOptions) -> L
     """
     if not options.from_path:
         return ApiLine(importer, rig, options)
+    options = settle_place(importer, options)
     return LocalLine(open_path(importer, Path(options.from_path), options))
 
 
@@ -202,9 +204,13 @@ def open_path(importer: ContainerImport, path: Path, options: RunOptions) -> Sou
     """The source that lies at `path`. Raises `UsageError` when nothing there can be read as one."""
     from unlade.desktop.source import open_folder
     from unlade.fileroad import is_database, open_database
+    from unlade.records.declaring import RecordImport
+    from unlade.records.roads import open_records
 
     if not path.exists():
         raise UsageError(f"--from {path}: there is nothing there", remedy="Name an export folder or a .fmp12 file.")
+    if isinstance(importer, RecordImport):
+        return open_records(path, importer, options)
     if is_database(path):
         return open_database(path, importer, options)
     return open_folder(path, importer, options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unlade.records import Column, Link, RecordImport, day, one_line
+from unlade.records import Column, Link, RecordImport, Rows, day, one_line, phone
 
 
 class ClinicImport(RecordImport):
@@ -16,7 +16,7 @@ class ClinicImport(RecordImport):
 
 
 class PatientImport(RecordImport):
-    """Patients, by their FileMaker id. What is archived here stays so."""
+    """Patients with their phones, by their FileMaker ids. What is archived here stays so."""
 
     name = "patients"
     layout = "API_Patients"
@@ -26,5 +26,16 @@ class PatientImport(RecordImport):
         "last_name": Column("Last name", one_line),
         "date_of_birth": Column("Date of birth", day),
         "clinic": Link("id_Clinic", model="patients.Clinic"),
+    }
+    portals = {
+        "PatientPhones": Rows(
+            model="patients.Phone",
+            parent="patient",
+            identity="Phones::id",
+            fields={"kind": Column("Phones::Kind", one_line), "number": Column("Phones::Number", phone)},
+            table="Phones",
+            key="Phones::id_Patient",
+            gone="gone_at",
+        ),
     }
     noun = ("patient", "patients")

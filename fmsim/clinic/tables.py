@@ -15,6 +15,8 @@ from fmsim.dataset import ContainerValue, Field, Layout, Record
 
 #: Characters of base64 text that one record of the fat layout carries: 46 KB, as one real layout did.
 FAT = 46_000
+#: The portal of a patient's phones.
+PHONES = "PatientPhones"
 
 
 def _fields(text: str, **others: str) -> list[Field]:
@@ -50,7 +52,7 @@ def layouts() -> list[Layout]:
         Layout("API_Images", "Images", list(_IMAGE)),
         Layout("Images_Fat", "Images", [*_IMAGE, *fat]),
         Layout("API_Documents", "Documents", document),
-        Layout("API_Patients", "Patients", patient),
+        Layout("API_Patients", "Patients", patient, {PHONES: _fields("Phones::id,Phones::Kind,Phones::Number")}),
         Layout("API_Clinics", "Clinics", _fields("id,Name,City", timeStamp="modified")),
     ]
 
@@ -110,4 +112,25 @@ def patient_records(patients: int, seed: int) -> list[Record]:
             "portrait": photo,
         }
         records.append(Record(str(record_id), str(rng.randint(1, 6)), values))
+    _add_phones(records, seed)
     return records
+
+
+def _add_phones(patients: list[Record], seed: int) -> None:
+    """Up to three phones each, as rows of a portal; from a deck of their own, so that nothing else is dealt anew."""
+    rng = Random(f"{seed}:phones")
+    number = 0
+    for patient in patients:
+        rows = []
+        for kind in rng.sample(("mobile", "home", "work"), rng.choice((0, 1, 1, 2, 3))):
+            number += 1
+            rows.append(
+                {
+                    "recordId": str(number),
+                    "modId": "1",
+                    "Phones::id": make_id(seed, "phone", number),
+                    "Phones::Kind": kind,
+                    "Phones::Number": f"555 01{rng.randrange(100):02d}",
+                }
+            )
+        patient.portals[PHONES] = rows

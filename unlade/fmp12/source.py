@@ -199,7 +199,7 @@ class FileSource:
 
     def _record(self, record: Record) -> SourceRecord:
         values: dict[str, FieldValue] = dict.fromkeys(self._plain, "")
-        values.update((name, _as_field(value)) for name, value in record.values.items())
+        values.update((name, as_field(value)) for name, value in record.values.items())
         return SourceRecord(
             record_id=str(record.id),
             mod_id=str(record.modification),
@@ -262,7 +262,7 @@ class FileDownload:
         return self._stream.chunks()
 
 
-def _as_field(value: Value) -> FieldValue:
+def as_field(value: Value) -> FieldValue:
     """A value as the API hands it over: numbers as numbers, dates in ISO; what is neither stays as it was typed."""
     meant = value.value
     if isinstance(meant, (int, Decimal)):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from unlade.errors import Transient, UsageError
+from unlade.errors import Transient
 from unlade.importing import Ended, sail_and_close, unreadable
 from unlade.ledger.lock import source_lock
 from unlade.ledger.models import Source
@@ -17,10 +17,11 @@ from unlade.options import RunOptions
 from unlade.owners import OwnerFinder
 from unlade.records.books import RecordBooks
 from unlade.records.declaring import RecordImport
-from unlade.records.judging import FAIL, LEAVE, PASS, SAME, Judge, Verdict
+from unlade.records.judging import FAIL, LEAVE, PASS, SAME, WRITE, Judge, Verdict
+from unlade.records.related import changes
 from unlade.records.voyage import RecordVoyage
 from unlade.rigging import Rigging
-from unlade.roads import ApiLine
+from unlade.roads import open_line
 from unlade.schedule.quiet import curfew
 from unlade.source import Source as Road
 from unlade.voyage import Reporter
@@ -28,9 +29,13 @@ from unlade.voyage import Reporter
 
 @dataclass(frozen=True, slots=True)
 class RecordsEnded(Ended):
-    """`misfits`: values that did not fit their columns in this run, by the source's field."""
+    """`misfits`: values that did not fit their columns in this run, by the source's field.
+
+    `related`: rows of portals that were looked at, by portal and by what they came to.
+    """
 
     misfits: Counter[str] = field(default_factory=Counter)
+    related: dict[str, Counter[str]] = field(default_factory=dict)
 
 
 def run_records(
@@ -46,9 +51,8 @@ def run_records(
     Raises `SettingsError`, `UsageError`, `LockedElsewhere` before a run is opened; afterwards every error is the run's
     outcome.
     """
-    _check(options)
     with ExitStack() as stack:
-        line = ApiLine(importer, rig, options)
+        line = open_line(importer, rig, options)
         stack.enter_context(source_lock(importer.name))
         books = RecordBooks.open(
             importer,
@@ -76,7 +80,13 @@ def run_records(
             on_start(voyage)
         ended = sail_and_close(voyage, books, line, options, rig, reporter)
         return RecordsEnded(
-            ended.books, ended.outcome, ended.exit_code, ended.error, ended.retry_at, misfits=voyage.misfits
+            ended.books,
+            ended.outcome,
+            ended.exit_code,
+            ended.error,
+            ended.retry_at,
+            misfits=voyage.misfits,
+            related=books.related,
         )
 
 
@@ -89,6 +99,7 @@ class RecordForecast:
     would: Counter[str] = field(default_factory=Counter)
     columns: Counter[str] = field(default_factory=Counter)
     misfits: Counter[str] = field(default_factory=Counter)
+    related: dict[str, Counter[str]] = field(default_factory=dict)  #: rows of portals, by what would become of them
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -99,6 +110,7 @@ class RecordForecast:
             "would": dict(self.would),
             "columns": dict(self.columns),
             "misfits": dict(self.misfits),
+            **({"related": {name: dict(counts) for name, counts in self.related.items()}} if self.related else {}),
         }
 
     def text(self, noun: str) -> str:
@@ -108,6 +120,7 @@ class RecordForecast:
         for title, counts in (
             ("rows would change in", self.columns),
             ("values do not fit (they would be kept) in", self.misfits),
+            *((f"rows of the portal {name}", counts) for name, counts in self.related.items()),
         ):
             if counts:
                 lines.append(f"  {title}")
@@ -135,15 +148,24 @@ class RecordForecast:
                 name for name, value in verdict.reading.values.items() if getattr(verdict.row, name) != value
             )
 
+    def count_related(self, importer: RecordImport, verdicts: Sequence[Verdict]) -> None:
+        """Add the portal rows of these records."""
+        for portal, rows in importer.portals.items():
+            mine = [each for each in verdicts if each.action == WRITE and portal in each.reading.related]
+            shown = [(each.row, each.reading.related[portal]) for each in mine]
+            counts = self.related.setdefault(portal, Counter())
+            counts.update(change.what for change in changes(rows, shown))
+
 
 def dry_records(importer: RecordImport, rig: Rigging, options: RunOptions) -> RecordForecast:
     """Read the records and say what a run would do; writes nothing but the bookings of what the reading costs."""
-    _check(options)
-    line = ApiLine(importer, rig, options)
+    line = open_line(importer, rig, options)
     try:
         curfew(rig.quiet_hours(options.quiet_hours), rig.clock)()
         line.gate.check()
-        return _look_ahead(importer, line.source, options)
+        forecast = _look_ahead(importer, line.source, options)
+        forecast.notes = line.notes
+        return forecast
     except Transient as error:
         raise unreadable(error, line.gate) from error
     finally:
@@ -153,28 +175,21 @@ def dry_records(importer: RecordImport, rig: Rigging, options: RunOptions) -> Re
 
 def _look_ahead(importer: RecordImport, road: Road, options: RunOptions) -> RecordForecast:
     forecast, met = RecordForecast(), set[str]()
-    judge = Judge(importer, Source.objects.filter(name=importer.name).first(), options)
+    judge = Judge(importer, Source.objects.filter(name=importer.name).first(), options, road.road)
     walk = Walk("full", options.batch_size, lambda _ids: met)
     settles = 0
     while (options.limit is None or settles < options.limit) and (request := walk.request()):
         page = road.page(request.offset, request.limit)
         walk.took(request, page)
         forecast.found = page.count.found
-        for verdict in judge.page(page.records):
-            if verdict.record.record_id in met:
-                continue
+        verdicts = [each for each in judge.page(page.records) if each.record.record_id not in met]
+        for verdict in verdicts:
             met.add(verdict.record.record_id)
             forecast.count(importer, verdict)
             settles += verdict.settles
+        forecast.count_related(importer, verdicts)
     forecast.read = len(met)
     return forecast
-
-
-def _check(options: RunOptions) -> None:
-    if options.from_path:
-        raise UsageError(
-            "--from: records without files come over the Data API only.", remedy="Leave --from out for this import."
-        )
 
 
 __all__ = ["RecordForecast", "RecordsEnded", "dry_records", "run_records"]

@@ -124,6 +124,7 @@ class RecordVoyage:
         finally:
             crew.close(seconds=0.5 if self.interrupted else 5)
             self._tell_misfits()
+            self._tell_related()
             self.reporter.end()
         if self.options.final:
             self._check_final()
@@ -289,6 +290,12 @@ class RecordVoyage:
         if self._told > _TOLD:
             said = ", ".join(f"{count:,} in {name}" for name, count in self.misfits.most_common())
             self.reporter.note(f"Values that do not fit their columns, all kept: {said}.")
+
+    def _tell_related(self) -> None:
+        for portal, counts in self.books.related.items():
+            said = [f"{count:,} {what}" for what, count in sorted(counts.items()) if count]
+            if said:
+                self.reporter.note(f"Rows of the portal {portal}: {', '.join(said)}.")
 
     def _check_final(self) -> None:
         counts = self.books.counts()
