@@ -44,6 +44,7 @@ class Order:
     search_store: bool = False
     confirm_gone: bool = False
     refetch: bool = False
+    owner_in_key: str = ""  #: instead of the record's, where a person had the file moved
 
     @property
     def spool_key(self) -> str:
@@ -66,7 +67,8 @@ def order_for(item: Item, record: SourceRecord | None, **more: Any) -> Order:
     stored_key = item.key if item.key and item.state in ("pending", "failed") else ""
     # Of an item that came by another road, the record in hand knows its id on this one.
     record_id = record.record_id if record is not None else item.record_id
-    return Order(item.pk, record_id, item.slot, record, item.known_size, prior, stored_key=stored_key, **more)
+    more = {"stored_key": stored_key, "owner_in_key": item.owner_in_key} | more
+    return Order(item.pk, record_id, item.slot, record, item.known_size, prior, **more)
 
 
 class Agenda:

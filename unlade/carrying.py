@@ -52,7 +52,7 @@ def carry(order: Order, ship: Ship, booking: DownloadBooking | None) -> Carried:
             record = ship.source.read(order.record_id)
         if order.confirm_gone:
             return Carried(None, record)
-        landing = landing_of(ship.importer, record, order.slot)
+        landing = landing_of(ship.importer, record, order.slot, order.owner_in_key)
         names = landing.names
         spare = None
         if not parcels and (kept := _in_store(order, landing, ship)):

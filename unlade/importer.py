@@ -199,6 +199,17 @@ class ContainerImport:
         """
         return None
 
+    def reassign(self, pairs: Sequence[tuple[Any, Any]]) -> Collection[Any] | None:
+        """The same for owners that a person chose for just these rows; to be overridden where `link` moves others along."""
+        return self.link(pairs)
+
+    def rekey(self, moves: Sequence[tuple[Any, str, str]]) -> Collection[Any] | None:
+        """Write other keys into rows: (primary key of the row, key, thumbnail's key or ""), as `link` is called.
+
+        Without it `reassign_filemaker_... --rekey` is refused.
+        """
+        raise NotImplementedError
+
     def orphans(self, after: Any, limit: int) -> Sequence[Any]:
         """Primary keys of rows of this import that have no owner: up to `limit`, rising, behind `after` (None: first)."""
         return ()

@@ -51,12 +51,15 @@ class Landing:
         )
 
 
-def landing_of(importer: ContainerImport, record: SourceRecord, slot: str) -> Landing:
-    """Apply the declaration to a record; `slot` names the one container of an item of an import with `each`."""
+def landing_of(importer: ContainerImport, record: SourceRecord, slot: str, owner: str = "") -> Landing:
+    """Apply the declaration to a record; `slot` names the one container of an item of an import with `each`.
+
+    `owner` takes the place of the record's owner in the key, where a person had the file moved to another's folder.
+    """
     day = importer.taken_on.read(record)[0] if importer.taken_on else None
     category = str(record.fields.get(importer.category, "")) if importer.category else None
     values: dict[str, str | None] = {
-        "owner": importer.owner_ref_of(record),
+        "owner": owner or importer.owner_ref_of(record),
         "identity": importer.identity_of(record),
         "date": day.isoformat() if day else None,
         "category": category,

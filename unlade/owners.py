@@ -211,12 +211,19 @@ class OwnerFinder:
         answers: dict[Ref, Sequence[Any]] = {}
         for start in range(0, len(refs), CHUNK):
             portion = refs[start : start + CHUNK]
-            said = self.owner.find(portion)
+            asked = {ref: self._parted(ref) for ref in portion}
+            said = self.owner.find(list(dict.fromkeys(asked.values())))
             for ref in portion:
-                given = said.get(ref)
+                given = said.get(asked[ref])
                 rows = [given] if isinstance(given, Model) else list(given or ())
                 answers[ref] = list({row.pk: row for row in rows}.values())
         return answers
+
+
+    def _parted(self, ref: Ref) -> Ref:
+        """As `Owner.find` takes it: one text, where there are several fields, is the first one's."""
+        more = len(self.owner.fields) - 1 if self.owner is not None else 0
+        return (ref, *[""] * more) if isinstance(ref, str) and more else ref
 
 
 def _value(ref: Ref, place: int) -> str:

@@ -37,7 +37,7 @@ def stow(order: Order, haul: Haul, ship: Hold, spare: Stored | None) -> Outcome:
     assert parcel is not None and content is not None
     good = haul.taken is not None
     state = S.IMPORTED if good else S.QUARANTINED
-    landing = landing_of(ship.importer, haul.record, order.slot)
+    landing = landing_of(ship.importer, haul.record, order.slot, order.owner_in_key)
     key = landing.key(content.extension)
     facts = landing.facts(parcel, haul.record, state)
     stored = _put(key, parcel, content, facts, ship)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from clinic.documents.models import Document
+from clinic.keys import write_keys
 from clinic.texts import cut_name, storable
 from unlade import bulk
 from unlade.cargo import Content
@@ -111,6 +112,10 @@ class DocumentImport(ContainerImport):
             document.owner_ref = normalise_ref(document.owner.filemaker_id) or document.owner_ref
         Document.objects.bulk_update(found, ["owner", "owner_ref"])
         return [wanted[pk][0] for pk in wanted.keys() - {document.pk for document in found}]
+
+    def rekey(self, moves: Sequence[tuple[Any, str, str]]) -> Collection[Any]:
+        """Write the keys of moved files."""
+        return write_keys(Document, moves)
 
     def orphans(self, after: Any, limit: int) -> Sequence[Any]:
         """Documents that came from FileMaker and have no patient, by primary key."""

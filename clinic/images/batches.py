@@ -38,6 +38,8 @@ def batch_for(
     """
     lookup: dict[str, Any] = {"patient": owner, "captured_on": day, "source": source}
     defaults = {"name": batch_name(day)}
+    if owner is not None:  # a person may have chosen another one than the source's
+        owner_ref = normalise_ref(owner.filemaker_id) or owner_ref
     (lookup if owner is None else defaults)["owner_ref"] = owner_ref
     batches = ImageBatch.objects.all() if leaving else ImageBatch.objects.select_for_update(no_key=True)
     for _ in range(_TRIES):
@@ -86,11 +88,12 @@ def clear_away(batches: Iterable[int]) -> None:
     ImageBatch.objects.filter(pk__in=list(batches), image_count=0).exclude(source="").delete()
 
 
-def link(pairs: Sequence[tuple[Any, Patient]]) -> Collection[Any]:
+def link(pairs: Sequence[tuple[Any, Patient]], *, whole: bool = True) -> Collection[Any]:
     """Repoint images, by primary key, to patients. Returns the keys for which there is no image.
 
-    A batch whose reference names the patient becomes that patient's as a whole; if the patient has one for this day
-    already, its images move over and it goes. The number of queries depends on how many thousands there are.
+    A batch whose reference names the patient becomes that patient's as a whole, unless `whole` is False; if the patient
+    has one for this day already, its images move over and it goes. The number of queries depends on how many thousands
+    there are.
     """
     wanted = {Image._meta.pk.to_python(key): (key, patient) for key, patient in pairs}
     images = list(
@@ -99,7 +102,8 @@ def link(pairs: Sequence[tuple[Any, Patient]]) -> Collection[Any]:
     targets = {image.pk: _place(wanted[image.pk][1], image.batch) for image in images}
     owners = {patient.pk: patient for _, patient in wanted.values()}
     existing = _existing(set(targets.values()), {image.batch_id for image in images})
-    existing |= _adopt(images, targets, owners, existing)
+    if whole:
+        existing |= _adopt(images, targets, owners, existing)
     existing |= _create(set(targets.values()) - existing.keys(), owners)
     moved, left = [], set()
     for image in images:

@@ -8,6 +8,7 @@ from typing import Any
 
 from clinic.images import batches
 from clinic.images.models import Image
+from clinic.keys import write_keys
 from clinic.texts import cut_name, storable
 from unlade import bulk
 from unlade.cargo import Content
@@ -116,6 +117,14 @@ class ImageImport(ContainerImport):
     def link(self, pairs: Sequence[tuple[Any, Any]]) -> Collection[Any]:
         """Repoint images to owners that arrived later; returns the keys of images that are no longer there."""
         return batches.link(pairs)
+
+    def reassign(self, pairs: Sequence[tuple[Any, Any]]) -> Collection[Any]:
+        """Repoint just these images; the others of their batches stay where they are."""
+        return batches.link(pairs, whole=False)
+
+    def rekey(self, moves: Sequence[tuple[Any, str, str]]) -> Collection[Any]:
+        """Write the keys of moved files."""
+        return write_keys(Image, moves)
 
     def orphans(self, after: Any, limit: int) -> Sequence[Any]:
         """Images of this import whose batch has no patient, by primary key."""

@@ -237,7 +237,7 @@ class _Reader:
         self.store.adopt(item.key, content_type=content.mime_type, facts=facts)
         stored = Stored(item.key, parcel.size, parcel.sha256, existed=True)
         if self.copy:
-            key = landing_of(self.importer, record, item.slot).key(content.extension)
+            key = landing_of(self.importer, record, item.slot, item.owner_in_key).key(content.extension)
             stored = self.store.copy(item.key, key, content_type=content.mime_type, facts=facts)
         thumb, thumbnail = content.thumbnail, None
         if thumb is not None:
