@@ -53,6 +53,13 @@ class Bridge:
         """Have `what` run in the run loop's thread, without waiting."""
         self._calls.put((what, None))
 
+    def soon(self, what: Callable[[], Any]) -> None:
+        """Have `what` run in the run loop's thread: now, if this is it, else without waiting."""
+        if threading.get_ident() == self._home:
+            self.call(what)
+        else:
+            self.post(what)
+
     def wake(self) -> None:
         """Let the run loop look up. Safe in a signal handler."""
         self.post(lambda: None)

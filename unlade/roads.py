@@ -111,7 +111,7 @@ class ApiLine(Line):
                 self.host,
                 self._options.concurrency,
                 self._rig.clock,
-                post=self.bridge.post,
+                post=self.bridge.soon,
                 adopt=self.governor.adopt,
             )
             self._permits.refresh(lambda: 0)

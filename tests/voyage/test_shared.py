@@ -12,6 +12,7 @@ import pytest
 
 from fmsim import clinic
 from tests.voyage.harness import ROOT, Port, PortMaker
+from unlade.ledger.models import Host
 
 pytestmark = pytest.mark.slow
 
@@ -73,3 +74,17 @@ def test_what_one_learns_of_the_host_the_other_heeds(any_port: PortMaker) -> Non
         before = len(port.sim.log())
         assert {each["exit"] for each in _both(port, UNLADE_COOLDOWNS="30s,5m")} == {75}
         assert len(port.sim.log()) == before, "while it rests nobody asks the host anything"
+
+
+def test_after_a_rest_one_of_them_tries_the_host(any_port: PortMaker) -> None:
+    data = clinic.build(images=20, documents=20)
+    storm = [{"on": "any", "nth": {"from": 12, "to": 12}, "for_seconds": 600, "times": 1, "do": {"status": 502}}]
+    with any_port(data, faults=storm) as port:
+        assert {each["exit"] for each in _both(port, UNLADE_COOLDOWNS="10m")} == {75}
+        host = Host.objects.get()
+        host.breaker["retry_at"] = host.breaker["last_trouble_at"]  # the rest is over
+        host.save()
+        before = len(port.sim.log())
+        assert {each["exit"] for each in _both(port, UNLADE_COOLDOWNS="10m")} == {75}
+        asked = [line["status"] for line in port.sim.log()[before:]]
+        assert asked == [502], "the other one waits for what the first finds"

@@ -173,11 +173,6 @@ class Governor:
                 self._announced = max(self._announced, chosen.version)
             self._turn.notify_all()
 
-    def wake(self) -> None:
-        """Have all who wait look again: the permit source knows more now."""
-        with self._turn:
-            self._turn.notify_all()
-
     def clear(self) -> None:
         """A person says: go on, whatever was remembered."""
         with self._turn:

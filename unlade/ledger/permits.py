@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
+from unlade.governor.breaker import BreakerState
 from unlade.ledger.models import Host, Run
 from unlade.states import RunOutcome
 
@@ -33,11 +34,14 @@ class SharedPermits:
         clock: Callable[[], datetime],
         *,
         post: Callable[[Callable[[], None]], None],
-        wake: Callable[[], None],
+        adopt: Callable[[BreakerState], None],
     ) -> None:
-        """`post` has the run loop's thread do something soon; `wake` has those who wait for a permit look again."""
+        """`post` has the run loop's thread do something, at once if it is the caller.
+
+        `adopt` takes what the ledger says of the breaker.
+        """
         self._run, self._host, self._most, self._clock = run, host, most, clock
-        self._post, self._wake = post, wake
+        self._post, self._adopt = post, adopt
         self._share = 0
         self._ours = -1  #: opening after which the trial is ours
         self._asked: tuple[int, float] | None = None  #: opening, and when the ledger was first asked about it
@@ -60,18 +64,22 @@ class SharedPermits:
         if now >= self._ask_at:
             self._ask_at = now + _ASK_AGAIN
             self._post(lambda: self._claim(openings))
-        return now - self._asked[1] > _PATIENCE
+        return self._ours == openings or now - self._asked[1] > _PATIENCE
 
     def _claim(self, openings: int) -> None:
         """Take the trial unless a living run has it."""
         host = Host.objects.select_for_update().get(pk=self._host.pk)
         self._asked = (openings, time.monotonic())
+        seen = BreakerState.from_json(host.breaker or {})
+        self._adopt(seen)
+        if seen.openings > openings or (seen.openings == openings and seen.phase == "closed"):
+            return  # it was tried meanwhile
         holder = host.trial.get("run") if host.trial.get("openings") == openings else None
         if holder not in (None, self._run.pk) and self._living().filter(pk=holder).exists():
             return
         Host.objects.filter(pk=host.pk).update(trial={"run": self._run.pk, "openings": openings})
         self._ours = openings
-        self._wake()
+        self._adopt(seen)  # wakes those who wait
 
     def _living(self) -> QuerySet[Run]:
         """Runs on this host that give signs of life."""
