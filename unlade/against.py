@@ -1,27 +1,30 @@
 """Proves a finished import against the database file: every record, its bytes in the store, its row, its owner.
 
 Nothing is asked of FileMaker. What the file's own MD5 proves is compared with what the store holds now, read anew.
+A comparison that was broken off goes on where it was: bytes that it has proven are not read again, rows and owners are.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from unlade.cargo import ContainerRef, RefStatus, SourceRecord
+from unlade.cargo import RefStatus, SourceRecord
 from unlade.errors import ItemError, StoreError
 from unlade.fileroad import ImportedFile
 from unlade.importer import ContainerImport, RowFacts
 from unlade.ledger.choice import whose
 from unlade.ledger.models import Item, Source
 from unlade.owners import OwnerFinder, OwnerMatch, normalise_ref
+from unlade.proving import Proofs
+from unlade.renditions import better, filled, holds_a_file, other_streams, read
+from unlade.rigging import utc_now
 from unlade.states import STORED, ItemState
 from unlade.store import Store
-from unlade.waterfall import DAMAGED
 
 S = ItemState
 
@@ -36,7 +39,7 @@ KINDS = {
     "object_missing": "its object is gone from the store",
     "object_differs": "its object is not what was stored",
     "different": "what was imported is not what the file holds",
-    "better_in_file": "a better field is filled in the file",
+    "better_in_file": "the file holds better bytes than those that were stored",
     "row_missing": "its row is gone",
     "row_key": "its row points to another object",
     "row_owner": "it is linked to another owner than the record names",
@@ -71,13 +74,19 @@ class Difference:
 
 @dataclass
 class Against:
-    """What came of it. `same` records are in the store byte for byte, with their row and owner; `empty` have no file."""
+    """What came of it.
+
+    `same` records are in the store byte for byte, with their row and owner; `empty` are so in both; `without` have no
+    file that could be read in either. `before`: so many of them were proven by a part that was broken off.
+    """
 
     source: str
     file: str
     found: int = 0
     same: int = 0
     empty: int = 0
+    without: int = 0
+    before: int = 0
     bytes: int = 0
     findings: list[Difference] = field(default_factory=list)
 
@@ -92,8 +101,11 @@ class Against:
 
     def line(self) -> str:
         """One line for a person."""
-        empty = f", {self.empty:,} are empty in both" if self.empty else ""
-        return f"{self.same:,} of {self.found:,} are stored byte for byte as {self.file} has them{empty}."
+        parts = [f"{self.same:,} are stored byte for byte, with their rows"]
+        parts += [f"{self.empty:,} are empty in both"] if self.empty else []
+        parts += [f"{self.without:,} have no file in either"] if self.without else []
+        agreed = self.same + self.empty + self.without
+        return f"{agreed:,} of {self.found:,} records agree with {self.file}: {', '.join(parts)}."
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -103,6 +115,7 @@ class Against:
             "found": self.found,
             "same": self.same,
             "empty": self.empty,
+            "without": self.without,
             "bytes": self.bytes,
             "counts": dict(Counter(one.kind for one in self.findings)),
             "findings": [
@@ -124,37 +137,64 @@ class _Pair:
 def compare(
     importer: ContainerImport,
     store: Store,
-    file: ImportedFile,
-    *,
-    tick: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
+    *files: ImportedFile,
+    again: bool = False,
+    clock: Callable[[], datetime] = utc_now,
+    tick: Callable[[int, int, int], None] = lambda done, total, size: None,  # noqa: ARG005
 ) -> Against:
-    """Compare everything. `tick` is told how many records are done, and how many there are.
+    """Compare everything, with one file or with several that hold the table together.
 
-    Raises `DamagedFile` where the file itself is broken, `StoreError` when the store cannot be read at all.
+    `tick` is told how many records are done, how many there are, and the bytes that were found to be the same. Goes on with a comparison with the same files that
+    was broken off, unless `again`. Raises `DamagedFile` where a file itself is broken, `StoreError` when the store
+    cannot be read at all.
     """
-    result = Against(importer.name, file.database.path.name, file.count().found)
+    names = " and ".join(file.database.path.name for file in files)
+    result = Against(importer.name, names, sum(file.count().found for file in files))
     source = Source.objects.filter(name=importer.name).first()
+    books = Proofs(source, files, clock, again=again)
     seen: set[int] = set()
     done = 0
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="against") as pool:
-        for records in _pages(file):
-            pairs = _pairs(importer, source, records, result)
-            seen.update(pair.item.pk for pair in pairs)
-            stored = [pair for pair in pairs if pair.item.state in STORED]
-            linked = _rows_differ(importer, stored)
-            bytes_ = pool.map(lambda pair: _bytes_differ(importer, store, file, pair), stored)
-            for pair, found in zip(stored, bytes_, strict=True):
-                kinds = [*found, *linked.get(pair.item.pk, [])]
-                result.findings += kinds
-                if not kinds:
-                    result.same += 1
-                    result.bytes += pair.item.size or 0
-            done += len(records)
-            tick(done, result.found)
+        for file in files:
+            for records in _pages(file):
+                pairs = _pairs(importer, source, file, records, result)
+                seen.update(pair.item.pk for pair in pairs)
+                _compare_page(importer, store, file, pairs, books, pool, result)
+                done += len(records)
+                books.through(done)
+                tick(done, result.found, result.bytes)
     told = ("pk", "record_id", "slot", "key")
     rows = source.items.filter(gone_at=None).order_by("pk").values_list(*told).iterator() if source is not None else ()
     result.findings += (Difference("not_in_file", *names) for pk, *names in rows if pk not in seen)
+    books.close()
     return result
+
+
+def _compare_page(
+    importer: ContainerImport,
+    store: Store,
+    file: ImportedFile,
+    pairs: list[_Pair],
+    books: Proofs,
+    pool: ThreadPoolExecutor,
+    result: Against,
+) -> None:
+    stored = [pair for pair in pairs if pair.item.state in STORED]
+    linked = _rows_differ(importer, stored)
+    known = [books.knows(pair.item) for pair in stored]
+    result.before += sum(known)
+
+    def look(pair: _Pair, proven: bool) -> list[Difference]:
+        return [] if proven else _bytes_differ(importer, store, file, pair)
+
+    for pair, proven, found in zip(stored, known, pool.map(look, stored, known), strict=True):
+        if not proven:
+            books.read(pair.item, found[0].kind if found else "")
+        kinds = [*found, *linked.get(pair.item.pk, [])]
+        result.findings += kinds
+        if not kinds:
+            result.same += 1
+            result.bytes += pair.item.size or 0
 
 
 def _pages(file: ImportedFile) -> Iterator[tuple[SourceRecord, ...]]:
@@ -165,7 +205,11 @@ def _pages(file: ImportedFile) -> Iterator[tuple[SourceRecord, ...]]:
 
 
 def _pairs(
-    importer: ContainerImport, source: Source | None, records: tuple[SourceRecord, ...], result: Against
+    importer: ContainerImport,
+    source: Source | None,
+    file: ImportedFile,
+    records: tuple[SourceRecord, ...],
+    result: Against,
 ) -> list[_Pair]:
     """Records with their items; says of the others what is wrong with them."""
     by_identity = {normalise_ref(importer.identity_of(record)): record for record in records}
@@ -176,25 +220,22 @@ def _pairs(
     pairs = []
     for record in records:
         mine = items.get(normalise_ref(importer.identity_of(record)), [])
-        if not mine and not (importer.each and not _filled(importer, record)):
+        if not mine and not (importer.each and not filled(importer, record)):
             result.findings.append(Difference("not_imported", record.record_id))
         for item in mine:
             pairs.append(_Pair(item, record))
-            if item.state == S.EMPTY and not _filled(importer, record):
+            if item.state == S.EMPTY and not filled(importer, record):
                 result.empty += 1
             elif item.state == S.EMPTY:
                 result.findings.append(Difference("left_out", item.record_id, item.slot))
             elif item.state == S.ACCEPTED:
                 result.findings.append(Difference("accepted", item.record_id, item.slot, item.key))
+            elif item.state == S.FAILED and item.final and not holds_a_file(importer, file, record):
+                result.without += 1
             elif item.state not in STORED:
                 why = f"{item.state}, {item.reason}" if item.reason else str(item.state)
                 result.findings.append(Difference("not_stored", item.record_id, item.slot, detail=why))
     return pairs
-
-
-def _filled(importer: ContainerImport, record: SourceRecord) -> list[str]:
-    """The declared containers that hold a file, best first."""
-    return [name for name in importer.containers if record.containers[name].status is RefStatus.FILE]
 
 
 def _bytes_differ(importer: ContainerImport, store: Store, file: ImportedFile, pair: _Pair) -> list[Difference]:
@@ -213,13 +254,13 @@ def _bytes_differ(importer: ContainerImport, store: Store, file: ImportedFile, p
         return say("object_missing", "it cannot be read")
     if stored != item.sha256:
         return say("object_differs")
-    if better := _better(importer, file, pair):
-        return say("better_in_file", better)
+    if name := better(importer, store, file, item, record):
+        return say("better_in_file", name)
     ref = record.containers.get(item.field)
     if ref is None or ref.status is not RefStatus.FILE:
         return say("unproven", f"{item.field} holds no file there")
     try:
-        digest, _, damage = _read(file, record, ref)
+        digest, _, damage = read(file, record, ref)
     except ItemError as error:
         return say("unproven", error.reason)
     if digest == stored:
@@ -228,52 +269,9 @@ def _bytes_differ(importer: ContainerImport, store: Store, file: ImportedFile, p
         )
     if damage:
         return say("unproven", "damaged in the file")
-    if stored in _renditions(file, pair):
+    if stored in other_streams(file, record, item.field):
         return say("another_rendition")
     return say("different")
-
-
-def _better(importer: ContainerImport, file: ImportedFile, pair: _Pair) -> str:
-    """A better field than the one that was taken, if the file proves that it holds something; "" for none.
-
-    A field that was tried and found to be no good file is none, nor is one of a lesser copy, which is told elsewhere.
-    """
-    item = pair.item
-    if item.slot or item.lesser_copy or item.state == S.QUARANTINED or item.field not in importer.containers:
-        return ""
-    tried = {attempt.get("field"): attempt.get("result") for attempt in item.attempts}
-    for name in importer.containers[: list(importer.containers).index(item.field)]:
-        ref = pair.record.containers[name]
-        if ref.status is not RefStatus.FILE or tried.get(name) in DAMAGED:
-            continue
-        try:
-            _, size, damage = _read(file, pair.record, ref)
-        except ItemError:
-            continue  # it is no better than what the host said of it
-        if size and not damage:
-            return name
-    return ""
-
-
-def _read(file: ImportedFile, record: SourceRecord, ref: ContainerRef) -> tuple[str, int, str | None]:
-    """sha256 and size of a container's file, and what is wrong with it. Raises `ItemError`."""
-    digest, size = hashlib.sha256(), 0
-    with file.download(record, ref) as download:
-        for chunk in download.chunks():
-            digest.update(chunk)
-            size += len(chunk)
-        return digest.hexdigest(), size, getattr(download, "damage", None)
-
-
-def _renditions(file: ImportedFile, pair: _Pair) -> Iterator[str]:
-    """Digests of the object's other streams."""
-    for name, size in file.streams_of(pair.record, pair.item.field):
-        if size > 16:
-            with file.open_stream(pair.record, pair.item.field, name) as stream:
-                digest = hashlib.sha256()
-                for chunk in stream.chunks():
-                    digest.update(chunk)
-            yield digest.hexdigest()
 
 
 def _rows_differ(importer: ContainerImport, pairs: list[_Pair]) -> dict[int, list[Difference]]:
@@ -283,7 +281,9 @@ def _rows_differ(importer: ContainerImport, pairs: list[_Pair]) -> dict[int, lis
         return {}
     matches: dict[int, OwnerMatch] = {}
     if importer.owner:
-        answers = whose(OwnerFinder(importer.owner), [(each.item, importer.owner_refs_of(each.record)) for each in pairs])
+        answers = whose(
+            OwnerFinder(importer.owner), [(each.item, importer.owner_refs_of(each.record)) for each in pairs]
+        )
         matches = {each.item.pk: match for each, match in zip(pairs, answers, strict=True)}
     found: dict[int, list[Difference]] = {}
     for pair in pairs:

@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,22 +16,21 @@ from fmsim import DataSet
 from tests.fmp12 import writer
 from tests.fmp12.writer import FileSpec, ObjectSpec, RecordSpec, Ref, TableSpec
 from tests.fmp12road.files import NAMES, as_database, fields
-from tests.voyage.harness import FULL, LESSER, PATH_ONLY, ROOT, Port, PortMaker, cargo, jpeg, photo
+from tests.voyage.harness import FULL, LESSER, PATH_ONLY, ROOT, Port, PortMaker, cargo, jpeg, photo, raw
 from tests.voyage.harness import record as make_record
 from unlade.against import Against, compare
 from unlade.fileroad import open_database
 from unlade.importer import get_import
+from unlade.ledger.events import DAMAGED
 from unlade.options import RunOptions
 
 
-def against(port: Port, path: Path) -> Against:
-    importer, store = get_import("images"), port.store
-    file = open_database(path, importer, RunOptions(yes=True))
-    try:
-        return compare(importer, store, file)
-    finally:
-        file.close()
-        store.close()
+def against(port: Port, *paths: Path, **more: Any) -> Against:
+    importer = get_import("images")
+    with ExitStack() as stack:
+        store = stack.enter_context(closing(port.store))
+        files = [stack.enter_context(closing(open_database(path, importer, RunOptions(yes=True)))) for path in paths]
+        return compare(importer, store, *files, **more)
 
 
 def kinds(found: Against) -> set[tuple[str, str]]:
@@ -52,7 +53,7 @@ def test_exactly_the_sabotage(make_port: PortMaker, tmp_path: Path, by: str) -> 
         untouched = against(port, path)
         assert untouched.findings == [] and untouched.exit_code == 0
         assert (untouched.same, untouched.empty, untouched.found) == (23, 1, 24)
-        assert untouched.line().startswith("23 of 24 are stored byte for byte")
+        assert untouched.line().startswith("24 of 24 records agree with Clinic.fmp12: 23 are stored byte for byte")
         flipped = bytearray(stored(port, 2).read_bytes())
         flipped[500] ^= 1
         stored(port, 2).chmod(0o600)
@@ -90,7 +91,7 @@ def test_the_command(make_port: PortMaker, tmp_path: Path) -> None:
 
         assert verify().returncode == 2
         proven = verify("--yes")
-        assert (proven.returncode, "4 of 4 are stored" in proven.stdout) == (0, True), proven.stderr
+        assert (proven.returncode, "4 of 4 records agree" in proven.stdout) == (0, True), proven.stderr
         stored(port, 3).unlink()
         told = verify("--yes", "--json")
         assert (told.returncode, json.loads(told.stdout)["counts"]) == (1, {"object_missing": 1}), told.stderr
@@ -141,3 +142,76 @@ def test_another_rendition_is_told_from_other_bytes(make_port: PortMaker, tmp_pa
         assert (kinds(found), found.exit_code) == ({("another_rendition", "1")}, 0)
         found = against(port, renditions(data, tmp_path / "B.fmp12", 1, jpeg("something else")))
         assert (kinds(found), found.exit_code) == ({("different", "1")}, 1)
+
+
+def test_what_was_read_is_proven_and_a_broken_comparison_goes_on(make_port: PortMaker, tmp_path: Path) -> None:
+    from clinic.images.models import Image
+
+    data = cargo(430)
+    path = as_database(data, tmp_path / "Clinic.fmp12")
+    with make_port(data) as port:
+        port.run(from_path=str(path), yes=True, batch_size=200)
+        stored(port, 7).write_bytes(b"other bytes")
+
+        class Enough(Exception):
+            pass
+
+        def stop(done: int, total: int, size: int) -> None:
+            if done >= 200:
+                raise Enough
+
+        with pytest.raises(Enough):
+            against(port, path, tick=stop)
+        proven = {number for number, item in port.items().items() if item.proven_at}
+        assert proven == {str(number) for number in range(1, 201)} - {"7"}
+        stored(port, 300).write_bytes(b"other bytes")
+        Image.objects.get(pk=port.items()["9"].row).delete()
+        rest = against(port, path)
+        assert kinds(rest) == {("object_differs", "7"), ("row_missing", "9"), ("object_differs", "300")}
+        assert (rest.before, rest.same) == (199, 427)
+        assert sum(item.proven_at is not None for item in port.items().values()) == 428
+        anew = against(port, path)
+        assert (anew.before, kinds(anew)) == (0, kinds(rest))
+        damaged = port.items()["7"].events.filter(what=DAMAGED)
+        assert damaged.count() >= 1
+
+
+def test_several_files_hold_one_table(make_port: PortMaker, tmp_path: Path) -> None:
+    data = cargo(9)
+    rows = data.tables["Images"]
+    whole = as_database(data, tmp_path / "All.fmp12")
+    data.tables["Images"] = rows[:5]
+    one = as_database(data, tmp_path / "A.fmp12")
+    data.tables["Images"] = rows[5:8]
+    other = as_database(data, tmp_path / "B.fmp12")
+    data.tables["Images"] = rows
+    with make_port(data) as port:
+        port.run(from_path=str(whole), yes=True)
+        found = against(port, one, other)
+        assert (kinds(found), found.same, found.found, found.exit_code) == ({("not_in_file", "9")}, 8, 8, 0)
+        assert found.file == "A.fmp12 and B.fmp12"
+
+
+def test_better_bytes_in_the_file_are_named(make_port: PortMaker, tmp_path: Path) -> None:
+    """A lesser copy and a quarantined one over the API, whole in the file; and the same damage in both."""
+    cut = {number: raw(jpeg(f"picture {number}", 4000)[:-700]) for number in (2, 3, 4)}
+    special = {
+        2: make_record(2, **{FULL: cut[2], LESSER: photo("lesser 2")}),
+        3: make_record(3, **{FULL: cut[3]}),
+        4: make_record(4, **{FULL: cut[4], LESSER: photo("lesser 4")}),
+    }
+    whole = {
+        **special,
+        2: make_record(2, **{FULL: photo("picture 2", 4000), LESSER: photo("lesser 2")}),
+        3: make_record(3, **{FULL: photo("picture 3", 4000)}),
+    }
+    path = as_database(cargo(5, special=whole), tmp_path / "Clinic.fmp12")
+    with make_port(cargo(5, special=special)) as port:
+        port.run()
+        before = {number: (item.state, item.key, item.sha256) for number, item in port.items().items()}
+        ended = port.run(from_path=str(path), yes=True)
+        assert (ended["this_run"]["imported"], ended["this_run"]["skipped"]) == (0, 5)
+        assert {number: (item.state, item.key, item.sha256) for number, item in port.items().items()} == before
+        found = against(port, path)
+        assert kinds(found) == {("better_in_file", "2"), ("better_in_file", "3")}
+        assert found.same == 3

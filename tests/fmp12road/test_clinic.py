@@ -38,7 +38,7 @@ def test_images_and_documents_as_the_truth_says(pier: PierMaker, tmp_path: Path)
             file = open_database(path, importer, RunOptions(yes=True))
             found = compare(importer, here.store, file)
             file.close()
-            left = told["totals"]["failed"]
-            assert Counter(one.kind for one in found.differences) == Counter({"not_stored": left} if left else {})
-            assert found.same + found.empty + len(found.findings) == size[name]
+            assert found.findings == []
+            assert (found.empty, found.without) == (told["totals"]["empty"], told["totals"]["failed"])
+            assert found.same + found.empty + found.without == size[name]
         assert here.sim.stats()["downloads"] == {}

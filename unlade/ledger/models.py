@@ -46,6 +46,9 @@ class Source(models.Model):
     reading_since = models.DateTimeField(
         null=True, blank=True, help_text="when an unfinished reading of all objects began"
     )
+    comparing = models.JSONField(
+        blank=True, default=dict, help_text="how far an unfinished comparison with a database file is"
+    )
 
     def __str__(self) -> str:
         return self.name

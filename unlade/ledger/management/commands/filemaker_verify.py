@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from unlade.store import Store
 from unlade.verify.check import Verdict, check, stored_items
 from unlade.verify.page import as_json, render
 from unlade.verify.progress import ReadingShown
+from unlade.verify.reading import Progress as Step
 from unlade.verify.reading import read_all
 
 
@@ -34,19 +36,20 @@ class Command(UnladeCommand):
         super().add_arguments(parser)
         parser.add_argument("names", nargs="*", metavar="NAME", help="declared imports; all of them by default")
         parser.add_argument("--read", action="store_true", help="read every object and compare its sha256")
-        parser.add_argument("--again", action="store_true", help="with --read: begin anew, do not go on where it was")
+        parser.add_argument("--again", action="store_true", help="with --read or --against: begin anew")
         parser.add_argument(
             "--against",
             type=Path,
+            action="append",
             metavar="FILE.fmp12",
-            help="prove one import by the database file: bytes, rows, owners",
+            help="prove one import by the database file: bytes, rows, owners; more than once for several files",
         )
         parser.add_argument("--yes", action="store_true", help="answer every question with yes, for scripts")
         parser.add_argument("--report", type=Path, metavar="FILE", help="write all findings to FILE (.json: as JSON)")
 
     def work(self, **options: Any) -> int:
-        if options["again"] and not options["read"]:
-            raise UsageError("--again belongs to --read")
+        if options["again"] and not (options["read"] or options["against"]):
+            raise UsageError("--again belongs to --read and --against")
         if options["against"]:
             return self._against(options)
         imports = {name: get_import(name) for name in options["names"]} or declared()
@@ -75,17 +78,23 @@ class Command(UnladeCommand):
 
     def _against(self, options: dict[str, Any]) -> int:
         """Compare one import with a database file; nothing is asked of FileMaker."""
-        if len(options["names"]) != 1 or options["read"] or not options["against"].exists():
+        paths: list[Path] = options["against"]
+        if len(options["names"]) != 1 or options["read"] or not all(path.is_file() for path in paths):
             raise UsageError("--against takes one import and a file that is there; it reads everything anyway")
-        importer, store = get_import(options["names"][0]), self.rigging.store()
-        try:
-            file = open_database(options["against"], importer, RunOptions(yes=options["yes"]))
-            try:
-                found = compare(importer, store, file)
-            finally:
-                file.close()
-        finally:
-            store.close()
+        importer = get_import(options["names"][0])
+        with ExitStack() as stack:
+            store = stack.enter_context(closing(self.rigging.store()))
+            run = RunOptions(yes=options["yes"])
+            files = [stack.enter_context(closing(open_database(path, importer, run))) for path in paths]
+            shown = stack.enter_context(ReadingShown(self.console(), quiet=options["verbosity"] == 0))
+            found = compare(
+                importer,
+                store,
+                *files,
+                again=options["again"],
+                clock=self.rigging.clock,
+                tick=lambda done, total, size: shown(Step(done, total, size)),
+            )
         if options["report"]:
             write_private(options["report"], json.dumps(found.as_json(), ensure_ascii=False, indent=1) + "\n")
         if options["json"]:
