@@ -135,13 +135,13 @@ def _column(model: type[Model], fact: str, taken: set[str]) -> str:
 def _owner_column(model: type[Model], owner: Owner | None) -> str:
     for each in _fields(model):
         if owner is not None and isinstance(each, ForeignKey) and each.related_model is owner.model_class:
-            return each.name
+            return str(each.name)
     for generic in model._meta.private_fields:
         try:
             row_owner(model, generic.name)
         except FieldDoesNotExist:
             continue
-        return generic.name
+        return str(generic.name)
     return ""
 
 
