@@ -15,7 +15,7 @@ from rich.table import Table as Grid
 
 from unlade.standalone.common import Tick
 from unlade.standalone.pull import PROVEN, Pulled
-from unlade.standalone.survey import Survey
+from unlade.standalone.survey import Survey, advice_on
 from unlade.standalone.verify import Verified
 from unlade.units import format_duration, format_size
 
@@ -87,22 +87,6 @@ def show_survey(console: Console, found: Survey) -> None:
         console.print(f"[yellow]{escape(warning)}[/]")
     for sentence in advice_on(found):
         console.print(f"[yellow]{escape(sentence)}[/]")
-
-
-def advice_on(found: Survey) -> Iterator[str]:
-    """What a person should do about where the files are."""
-    where = sum((one.where for table in found.tables for one in table.containers), Counter[str]())
-    if where["secure"]:
-        yield (
-            f"{where['secure']:,} files are in secure storage, which only FileMaker reads: save a self-contained copy "
-            "(FileMaker Pro, File > Save a Copy As) and read that."
-        )
-    if where["open"]:
-        yield f"{where['open']:,} files lie beside the database in open storage: keep that folder with the file."
-    if where["reference"]:
-        yield f"{where['reference']:,} values hold only a path; their files were never in the database."
-    if where["lost"]:
-        yield f"{where['lost']:,} values name an object that the file does not hold: have FileMaker Pro recover a copy."
 
 
 def _counts(counts: Counter[str]) -> str:
