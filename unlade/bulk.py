@@ -21,7 +21,7 @@ from django.utils import timezone
 _ESCAPES = {8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r", 92: "\\\\"}
 #: Bytes that are handed to COPY at a time.
 _PIECE = 256 * 1024
-_PLAIN = (int, str, bool, type(None))
+_PLAIN = frozenset({int, str, bool, type(None)})
 
 
 def insert(model: type[models.Model], columns: Mapping[str, Sequence[Any]], *, using: str = "") -> list[Any]:
@@ -81,14 +81,13 @@ def _values(field: Any, columns: Mapping[str, Sequence[Any]], count: int, connec
         prepare = _prepare(field, connection)
         if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
             return _Same(prepare(_now(field)))
-        if callable(field.default) and field.default not in (dict, list, timezone.now):  # uuid4 and the like
+        if field.has_default() and callable(field.default) and field.default not in (dict, list, timezone.now):  # uuid4 and the like
             return [prepare(field.get_default()) for _ in range(count)]
         return _Same(prepare(field.get_default()))
-    first = given[0]
-    if isinstance(first, _PLAIN) and list(given).count(first) == count and all(type(v) is type(first) for v in given):
+    first, kinds = given[0], set(map(type, given))
+    if len(kinds) == 1 and given.count(first) == count:
         return _Same(_prepare(field, connection)(first))
-    kind = field.get_internal_type()
-    if kind != "JSONField" and all(type(value) in _PLAIN for value in given):
+    if field.get_internal_type() != "JSONField" and kinds <= _PLAIN:
         return given
     return list(map(_prepare(field, connection), given))
 
@@ -120,7 +119,7 @@ def _prepare(field: Any, connection: Any) -> Callable[[Any], Any]:
         if type(value) in _PLAIN:
             return value
         value = field.get_db_prep_save(value, connection)
-        return value if isinstance(value, (*_PLAIN, float, bytes)) else str(value)
+        return value if type(value) in _PLAIN or isinstance(value, float | bytes) else str(value)
 
     return prepared
 
@@ -190,7 +189,7 @@ def _pieces(columns: Sequence[Any]) -> Iterator[str]:
 
 def _texts(values: Sequence[Any]) -> list[str]:
     """A column in COPY's text format."""
-    if all(type(value) is str for value in values):
+    if set(map(type, values)) == {str}:
         whole = "".join(values)
         if not any(char in whole for char in "\\\t\n\r\b\v\f"):
             return list(values)
@@ -215,7 +214,7 @@ def _free_keys(connection: Any, model: type[models.Model], count: int) -> list[A
     """Primary keys that nobody else gets."""
     key, table = model._meta.pk, model._meta.db_table
     assert key is not None
-    if callable(key.default):
+    if key.has_default() and callable(key.default):
         return [key.get_default() for _ in range(count)]
     if not isinstance(key, models.AutoField | models.BigAutoField | models.SmallAutoField):
         raise ValueError(f"{model._meta.label} numbers no rows by itself: give its primary keys")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import lru_cache
 
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ].*)?$")
 _YEAR_FIRST = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})\.?(?:\s.*)?$")
 _YEAR_LAST = re.compile(r"(\d{1,2})([/.\-])(\d{1,2})\2(\d{4})(?:\s.*)?$")
 
 
+@lru_cache(maxsize=10_000)
 def parse_date(text: str, order: str = "mdy") -> date | None:
     """The day that `text` names, or None when there is none.
 

@@ -280,13 +280,13 @@ def _pair(catalogue: Catalogue, fields: Fields, match: Match, paths: Iterator[tu
         case = " ".join(f"WHEN {number} THEN ?" for number, _ in names)
         db.execute(
             insert.format(
-                field=f"CASE number {case} ELSE ? END", how="'record'", on="files.rid = rows.rid AND files.rid != ''"
+                field=f"CASE number {case} ELSE ? END", how="'record'", on="files.rid = rows.rid WHERE files.rid != '' AND rows.rid != ''"
             ),
             (*(name for _, name in names), first),
         )
     if match in ("", "id"):
         db.execute(
-            insert.format(field="?", how="'id'", on="files.stem = rows.identity_key AND files.stem != ''"), (first,)
+            insert.format(field="?", how="'id'", on="files.stem = rows.identity_key WHERE files.stem != '' AND rows.identity_key != ''"), (first,)
         )
 
 
@@ -313,8 +313,12 @@ def _settle_pairs(catalogue: Catalogue, fields: Fields) -> None:
             _ref(catalogue, place, field, path, how, "two_files")
             _about(catalogue, "two_files", place, field, path, f"{count} files fit this record")
         db.execute("DELETE FROM pairs WHERE place = ? AND field = ?", (place, field))
-    for path, place, field, how in db.execute("SELECT path, place, field, how FROM pairs"):
-        _ref(catalogue, place, field, path, how)
+    db.execute(
+        "INSERT OR REPLACE INTO refs SELECT place, field, ?, pairs.path, NULL, files.size, rows.md5, '', '', how "
+        "FROM pairs JOIN rows USING (place) LEFT JOIN files ON files.path = pairs.path",
+        (RefStatus.FILE.value,),
+    )
+    db.execute("UPDATE files SET used = used + 1 WHERE path IN (SELECT path FROM pairs)")
     db.execute("DELETE FROM pairs")
 
 

@@ -176,7 +176,8 @@ class OutcomeBooks(RunBooks):
         state, reason, detail = outcome.state, outcome.reason, outcome.detail
         if state == S.IMPORTED and importer.owner and match.owner is None:
             state, reason, detail = S.UNLINKED, match.reason, match.detail
-        outcome = replace(outcome, state=state, reason=reason, detail=detail)
+        if (state, reason, detail) != (outcome.state, outcome.reason, outcome.detail):
+            outcome = replace(outcome, state=state, reason=reason, detail=detail)
         assert outcome.stored is not None
         day, raw_day = importer.taken_on.read(record) if importer.taken_on else (None, "")
         consignment = Consignment(

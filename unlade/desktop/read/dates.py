@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 from unlade.errors import SourceError, UsageError
@@ -59,6 +60,7 @@ class Reading:
         return self.month_first is not None and self.day_first is not None and self.month_first != self.day_first
 
 
+@lru_cache(maxsize=10_000)
 def readings(text: str) -> Reading:
     """All days that `text` can mean; a time behind the day is left out."""
     text = _TIME_TAIL.sub("", text.strip()).strip()

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 
 from unlade.desktop.read.dates import Order, readings
 
@@ -77,9 +78,11 @@ def _form(stem: str) -> Form:
 
 def _folders(folders: list[str], order: Order | None) -> tuple[str, str, date | None]:
     """Owner and day from the last two folders: the second must look like a day, or say that there is none."""
-    if len(folders) < 2:
-        return "", "", None
-    owner, text = folders[-2], folders[-1]
+    return _owner_and_day(folders[-2], folders[-1], order) if len(folders) > 1 else ("", "", None)
+
+
+@lru_cache(maxsize=1000)
+def _owner_and_day(owner: str, text: str, order: Order | None) -> tuple[str, str, date | None]:
     if text == "no-date":
         return owner, text, None
     if not _FOLDER_DAY.fullmatch(text):
