@@ -8,13 +8,13 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
-from django.db.models import F, Field, ForeignKey, JSONField, Model
+from django.db.models import DateTimeField, F, Field, ForeignKey, JSONField, Model
 
 from unlade.importer import ContainerImport, declared_all
 from unlade.keys import check_pattern
 from unlade.lookups import Kind, Lookup, lookup_of
 from unlade.owners import Owner
-from unlade.records.declaring import RecordImport
+from unlade.records.declaring import RecordImport, Rows
 from unlade.rowchecks import check_rows
 from unlade.rows import ModelImport
 
@@ -99,11 +99,28 @@ def _records(importer: RecordImport) -> Iterator[CheckMessage]:
         yield from _column(importer, importer.metadata, JSONField)
     for name, link in importer.links().items():
         yield from _reference(importer, name, link.model, link.match)
+    for portal, rows in importer.portals.items():
+        yield from _rows(importer, portal, rows)
 
 
-def _column(importer: RecordImport, name: str, kind: type[Any]) -> Iterator[CheckMessage]:
+def _rows(importer: RecordImport, portal: str, rows: Rows) -> Iterator[CheckMessage]:
+    """A portal's rows: their model, its key to the record's row, and its columns."""
+    problems = list(_reference(importer, f"portal {portal}", rows.model, rows.match))
+    yield from problems
+    if any(problem.is_serious() for problem in problems):
+        return
+    yield from _column(importer, rows.parent, ForeignKey, rows.model_class)
+    for name in rows.fields:
+        yield from _column(importer, name, Field, rows.model_class)
+    if rows.gone:
+        yield from _column(importer, rows.gone, DateTimeField, rows.model_class)
+
+
+def _column(
+    importer: RecordImport, name: str, kind: type[Any], model: type[Model] | None = None
+) -> Iterator[CheckMessage]:
     try:
-        good = isinstance(importer.model_class._meta.get_field(name), kind)
+        good = isinstance((model or importer.model_class)._meta.get_field(name), kind)
     except FieldDoesNotExist:
         good = False
     if not good:

@@ -104,7 +104,7 @@ class Records:
             read_at = self._clock()  # not before: the call may have signed in, and links are not older than that
             rows = self._rows_or_end(reply, start, what)
             count = _count(reply) or count
-            records += [self._record(row, shape, read_at, what) for row in rows]
+            records += [self._record(self._with_all_rows(row), shape, read_at, what) for row in rows]
             if not rows or len(records) >= limit or (count is not None and start + len(rows) > count.found):
                 break
         if count is None:
@@ -124,7 +124,7 @@ class Records:
         rows = _rows(reply, what)
         if len(rows) != 1:
             raise ProtocolError(f"{what}: {len(rows)} records came", status=reply.status)
-        return self._record(rows[0], shape, read_at, what)
+        return self._record(self._with_all_rows(rows[0]), shape, read_at, what)
 
     def find(self, query: Sequence[Mapping[str, str]], *, offset: int = 1, limit: int = 100) -> Page:
         """Records that fit `query` (FILEMAKER.md 3); none is an empty page with a count of 0."""
@@ -138,7 +138,7 @@ class Records:
             return Page(offset, (), Count(0))
         if not reply.ok:
             raise refusal(reply, what)
-        records = tuple(self._record(row, shape, read_at, what) for row in _rows(reply, what))
+        records = tuple(self._record(self._with_all_rows(row), shape, read_at, what) for row in _rows(reply, what))
         return Page(offset, records, _count(reply) or Count(offset - 1 + len(records)))
 
     def raw_page(self, limit: int) -> list[dict[str, Any]]:
@@ -258,6 +258,43 @@ class Records:
         reply = self._api.get(self._list(offset, 1, lean=True), what, expected=self._expect(1))
         return bool(self._rows_or_end(reply, offset, what))
 
+    def _with_all_rows(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The record with the rest of every portal that has more rows than one answer brings (FILEMAKER.md 2.2)."""
+        record_id, data = row.get("recordId"), row.get("portalData")
+        if not self._portals or not isinstance(data, dict) or record_id in (None, ""):
+            return row
+        told = {_portal_name(info): info for info in row.get("portalDataInfo") or () if isinstance(info, dict)}
+        whole = dict(data)
+        for name in self._portals:
+            rows = data.get(name)
+            if not isinstance(rows, list) or not rows:
+                continue
+            found = _number(told.get(name, {}).get("foundCount"))
+            while len(rows) < found if found is not None else len(rows) and len(rows) % PORTAL_ROWS == 0:
+                more = self._portal_rows(str(record_id), name, len(rows) + 1)
+                if not more:
+                    break
+                rows = [*rows, *more]
+            whole[name] = rows
+        return row | {"portalData": whole}
+
+    def _portal_rows(self, record_id: str, name: str, offset: int) -> list[Any]:
+        what = f"Reading rows {offset} and on of the portal {name} of record {record_id}"
+        parameters = self._common("") | {
+            "portal": json.dumps([name]),
+            f"_offset.{name}": str(offset),
+        }
+        path = f"{self._path}/records/{quote(record_id, safe='')}?{urlencode(parameters, quote_via=quote)}"
+        reply = self._api.get(path, what, expected=self._expect(1))
+        if not reply.ok:
+            raise refusal(reply, what)
+        rows = _rows(reply, what)
+        data = rows[0].get("portalData") if len(rows) == 1 else None
+        more = data.get(name) if isinstance(data, dict) else None
+        if not isinstance(more, list):
+            raise ProtocolError(f"{what}: the answer has no such portal", status=reply.status)
+        return more
+
     def _record(self, row: dict[str, Any], shape: _Shape, read_at: datetime, what: str) -> SourceRecord:
         record_id, data = row.get("recordId"), row.get("fieldData")
         if record_id in (None, "") or not isinstance(data, dict):
@@ -313,6 +350,17 @@ def _field_value(value: Any) -> FieldValue:
     if isinstance(value, str | int | Decimal):
         return value
     return json.dumps(value, default=str)
+
+
+def _portal_name(info: Mapping[str, Any]) -> str:
+    return str(info.get("portalObjectName") or info.get("table") or "")
+
+
+def _number(value: Any) -> int | None:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def _portals(data: Any, containers: frozenset[str]) -> dict[str, tuple[Mapping[str, Any], ...]]:

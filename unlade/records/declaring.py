@@ -69,7 +69,7 @@ class Rows:
     @property
     def owner(self) -> Owner:
         """The same, for `OwnerFinder`."""
-        return Owner(self.identity, self.model, self.match)
+        return Owner(self.identity or "recordId", self.model, self.match)
 
     def model_field(self, name: str) -> Field[Any, Any]:
         """The model's field. Raises `FieldDoesNotExist`."""

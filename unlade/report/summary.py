@@ -26,7 +26,7 @@ from unlade.units import format_count, format_duration, format_size
 #: Where several hold, the first of these is the exit code (CONTRACT A3).
 EXIT_ORDER = (2, 1, 130, 75, 3, 0)
 
-_OUTCOME_ORDER = ("failed", "died", "interrupted", "paused", "running", "limit", "done")
+_OUTCOME_ORDER = ("failed", "died", "interrupted", "paused", "running", "limit", "done", "skipped")
 
 _SAID = {
     "done": "done",
@@ -113,7 +113,7 @@ def run_text(
     for source in status.sources:
         paper.put("")
         paper.put(headline(source, now, zone), style="bold")
-    for note in (breaker_line(status.breaker, now, zone), *status.warnings):
+    for note in (breaker_line(status.breaker, now, zone), *status.warnings, status.left_behind.note):
         if note:
             paper.put(note, style="yellow")
     if status.allowance.year:

@@ -16,6 +16,7 @@ from unlade.importer import ContainerImport, declared_all
 from unlade.ledger.models import Run
 from unlade.notify import after_error, after_run
 from unlade.options import RunOptions
+from unlade.places import NothingThere, settle_place
 from unlade.report.summary import runs_json
 
 #: Options that speak of one import's records or files.
@@ -61,6 +62,8 @@ class Command(ImportCommand):
 
     Run it again to go on: each import knows where. One that fails, rests or is locked does not keep the next from its
     turn; Ctrl-C ends all. The limits hold for all of them together; `--limit` is of downloads, records do not count.
+    With `--from` each finds its table among the database files, or the folder or file of its name among the exports;
+    one that has nothing there is skipped, and why is said.
     Exit code: the one of CONTRACT A3 that goes before the others'.
     """
 
@@ -93,6 +96,11 @@ class Command(ImportCommand):
             else:
                 told.append(self._one(importer, run_options, room, options))
         answer = runs_json(told)
+        if told and all(entry["outcome"] == "skipped" for entry in told):
+            raise UsageError(
+                f"--from: nothing there belongs to a declared import. {told[0]['reason']}",
+                remedy="Name a database file, or a folder with a folder or file for each import, called like it.",
+            )
         if options["json"]:
             self.print_json(answer)
         return int(answer["exit"])
@@ -104,12 +112,17 @@ class Command(ImportCommand):
         if importer.carries == "records":
             run_options = replace(run_options, limit=None)  # a limit is of downloads, and records have none
         try:
+            run_options = settle_place(importer, run_options, by_name=True)
             if run_options.dry_run:
                 forecast = self.look_ahead(importer, run_options)
                 if not options["json"]:
                     self.say(forecast.text(importer.noun[1]))
                 return _without_a_run(importer, "done", None, 0) | {"dry_run": forecast.as_json()}
             ended = self.sail(importer, run_options, self.reporter(importer, options))
+        except NothingThere as error:
+            if not options["json"]:
+                self.say(f"{importer.name}: skipped. {error}")
+            return _without_a_run(importer, "skipped", str(error), 0)
         except UnladeError as error:
             if not run_options.dry_run:
                 after_error(importer.name, error, self.rigging)
