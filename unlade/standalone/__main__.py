@@ -6,13 +6,13 @@ import argparse
 import json
 import signal
 import sys
-from contextlib import ExitStack, closing
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from unlade import __version__
 from unlade.errors import Interrupted, UnladeError
+from unlade.standalone import pulling
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,32 +21,27 @@ ABOUT = """\
 Takes files out of FileMaker container fields, every one accounted for.
 
 A FileMaker database file holds every picture and document that was put into it. `unlade` reads the closed file itself,
-without FileMaker, and proves each file by the digest that the database keeps of it."""
+without FileMaker, and proves each file by the digest that the database keeps of it. Where only a host has the file, it
+takes them over the Data API, within the host's allowance and at a pace that the host bears. No project to set up."""
 
 EPILOG = """\
 examples:
   unlade survey Clinic.fmp12                        what is in it: tables, container fields, files, bytes
   unlade pull Clinic.fmp12 --to files               every file into a folder, with a manifest and SHA256SUMS
   unlade pull Clinic.fmp12 Images.photo --to s3://bucket/clinic
+  unlade pull --url https://fm.example.com --database Clinic --layout Images --to files
+                                                    the same over the Data API, with allowance, breaker and resume
+  unlade status files                               where such a pull stands
   unlade verify files/manifest.jsonl files          still there, and the same?
   unlade tables Clinic.fmp12 --to clinic.sqlite     everything else: every table with typed columns
   unlade demo                                       see an import from a (simulated) FileMaker host
 
 exit codes:
   0 done   1 cannot be read or written, or a difference was found   2 wrong usage
-  3 done, but some values gave no proven file   130 interrupted: the same command goes on
+  3 done, but some values gave no proven file   75 not now: host resting, allowance spent, somebody else at work
+  130 interrupted: the same command goes on
 
 Which way out of FileMaker is right for whom, and how to get a readable file: docs/roads.md"""
-
-_PULL = """\
-examples:
-  unlade pull Clinic.fmp12 --to files
-  unlade pull Clinic.fmp12 Images --to files --key "{table}/{record}-{field}{ext}"
-  unlade pull Clinic.fmp12 Images.photo Documents.scan --to s3://bucket/clinic --yes --json
-
-placeholders of --key: {table} {record} {field} {name} {ext}. {field} is `photo(2)` from the second repetition on,
-{record} of a global value is `global`, {name} the name the file had. The same command goes on where it was stopped;
-nothing is written twice, and no file that is there is ever replaced."""
 
 _VERIFY = """\
 examples:
@@ -88,20 +83,12 @@ def parser() -> argparse.ArgumentParser:
 
     survey.add_argument("--html", type=Path, metavar="FILE", help="write it as one page, for its owner alone")
 
-    pull = _verb(verbs, "pull", "take the files out of a database file", _PULL)
-    _of_a_file(pull)
-    pull.add_argument("fields", nargs="*", metavar="TABLE.FIELD", help="just these tables or fields (all)")
-    pull.add_argument("--to", required=True, metavar="DIR|URL", help="a folder, or s3://bucket/prefix")
-    pull.add_argument("--key", metavar="PATTERN", help="how files are called ({table}/{record}/{field}{ext})")
-    pull.add_argument(
-        "--thumbnails",
-        nargs="?",
-        const=(300, 300),
-        type=box_argument,
-        metavar="WxH",
-        help="make thumbnails too, beside the files as NAME.thumb.jpg (300x300)",
-    )
-    pull.add_argument("--state", type=Path, metavar="DIR", help="with a bucket: where the manifest grows (~/.unlade)")
+    pull = _verb(verbs, "pull", "take the files out of a database file, or out of a hosted database", pulling.PULL)
+    _of_a_file(pull, optional=True)
+    pulling.add_pull(pull)
+
+    status = _verb(verbs, "status", "say where a pull over the Data API stands", pulling.STATUS)
+    pulling.add_status(status)
 
     verify = _verb(verbs, "verify", "prove that pulled files are still there and the same", _VERIFY)
     verify.add_argument("manifest", type=Path, metavar="MANIFEST", help="the manifest.jsonl of a pull")
@@ -124,14 +111,6 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def box_argument(text: str) -> tuple[int, int]:
-    """A box in pixels for argparse, `300x300`."""
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal() and 0 < int(width) <= 10_000 and 0 < int(height) <= 10_000):
-        raise argparse.ArgumentTypeError(f"{text!r} is no size: write 300x300, or name fields before --thumbnails")
-    return int(width), int(height)
-
-
 def _verb(verbs: Any, name: str, about: str, epilog: str) -> argparse.ArgumentParser:
     made: argparse.ArgumentParser = verbs.add_parser(
         name,
@@ -143,8 +122,9 @@ def _verb(verbs: Any, name: str, about: str, epilog: str) -> argparse.ArgumentPa
     return made
 
 
-def _of_a_file(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("file", type=Path, metavar="FILE.fmp12", help="a closed FileMaker database file")
+def _of_a_file(verb: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    nargs = "?" if optional else None
+    verb.add_argument("file", type=Path, nargs=nargs, metavar="FILE.fmp12", help="a closed FileMaker database file")
     verb.add_argument("--yes", action="store_true", help="answer every question with yes, for scripts")
     verb.add_argument("--salvage", action="store_true", help="read on behind damage, and say exactly what is lost")
     verb.add_argument(
@@ -200,8 +180,8 @@ def _print_json(data: dict[str, Any]) -> None:
 
 def _survey(given: argparse.Namespace) -> int:
     from unlade.standalone.common import Given
-    from unlade.standalone.survey import survey
-    from unlade.standalone.words import advice_on, show_survey
+    from unlade.standalone.survey import advice_on, survey
+    from unlade.standalone.words import show_survey
 
     with Given(given.file, given.yes, given.salvage, tuple(given.outside)).open() as database:
         found = survey(database, objects=given.objects)
@@ -219,31 +199,11 @@ def _survey(given: argparse.Namespace) -> int:
 
 
 def _pull(given: argparse.Namespace) -> int:
-    from unlade.settings import Settings
-    from unlade.standalone.common import Given, choose
-    from unlade.standalone.lifting import Thumbnails
-    from unlade.standalone.pull import PATTERN, Pull, check_key
-    from unlade.standalone.targets import open_target
-    from unlade.standalone.words import show_pull, watched
+    return pulling.pull(given, _console())
 
-    with Given(given.file, given.yes, given.salvage, tuple(given.outside)).open() as database:
-        chosen, pattern = choose(database, given.fields), given.key or PATTERN
-        check_key(pattern, chosen)
-        with ExitStack() as stack:
-            target = stack.enter_context(closing(open_target(given.to, write=True, state=given.state)))
-            thumbnails = None
-            if given.thumbnails:
-                thumbnails = Thumbnails.by(Settings(dotenv=Path(".env")), given.thumbnails)
-                stack.callback(thumbnails.decoders.close)
-            tick = stack.enter_context(watched("Files"))
-            found = Pull(database, target, chosen, pattern=pattern, thumbnails=thumbnails, tick=tick).run()
-    if given.json:
-        _print_json(
-            {**found.as_json(), "file": given.file.name, "target": target.url, "manifest": str(target.manifest)}
-        )
-    else:
-        show_pull(_console(), found, target.url)
-    return found.exit_code
+
+def _status(given: argparse.Namespace) -> int:
+    return pulling.status(given, _console())
 
 
 def _verify(given: argparse.Namespace) -> int:
@@ -300,7 +260,15 @@ def _demo(given: argparse.Namespace) -> int:
     return run_demo(given.folder, given.images)
 
 
-_VERBS = {"survey": _survey, "pull": _pull, "verify": _verify, "tables": _tables, "dataset": _dataset, "demo": _demo}
+_VERBS = {
+    "survey": _survey,
+    "pull": _pull,
+    "status": _status,
+    "verify": _verify,
+    "tables": _tables,
+    "dataset": _dataset,
+    "demo": _demo,
+}
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
 
 from unlade.errors import UsageError
+from unlade.states import ItemState
 
 MANIFEST, SUMS = "manifest.jsonl", "SHA256SUMS"
 
@@ -25,7 +26,8 @@ class Line:
 
     `record` is `global` for a global value, which has no `modification`. `proof` is `md5`, `md5-external` or `none`;
     `state` a value of `unlade.fmp12.State`, or over the API of `unlade.states.ItemState`. Sizes are bytes, digests
-    lower-case hex. `thumbnail` is a path below the target; both keys of thumbnails are left out where they are None.
+    lower-case hex. `thumbnail` is a path below the target, `reason` why there is no file (over the API); these and
+    `thumbnail_error` are left out where they are None.
     """
 
     table: str
@@ -42,6 +44,7 @@ class Line:
     state: str
     thumbnail: str | None = None
     thumbnail_error: str | None = None
+    reason: str | None = None
 
     @property
     def field_name(self) -> str:
@@ -58,7 +61,7 @@ class Line:
         return json.dumps(data, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
-_OPTIONAL = ("thumbnail", "thumbnail_error")
+_OPTIONAL = ("thumbnail", "thumbnail_error", "reason")
 _NAMES = tuple(one.name for one in fields(Line) if one.name not in _OPTIONAL)
 
 
@@ -91,6 +94,21 @@ def read_manifest(path: Path) -> Iterator[Line]:
         for number, raw in enumerate(file, 1):
             if raw.endswith(b"\n"):
                 yield parse(raw, f"{path.name}, line {number}")
+
+
+def sums_of(lines: Iterable[Line]) -> Iterator[bytes]:
+    """Lines of `SHA256SUMS`, as `sha256sum --check` reads them: originals alone, since thumbnails can be made again."""
+    for line in sorted(lines, key=lambda line: line.file or ""):
+        if line.file is not None:
+            yield f"{line.sha256}  {line.file}\n".encode()
+
+
+def made_over_the_api(path: Path) -> bool | None:
+    """Whether a manifest is that of a pull over the API; None without a line in it. Raises `UsageError`."""
+    if not path.is_file():
+        return None
+    line = next(read_manifest(path), None)
+    return None if line is None else line.state in {state.value for state in ItemState}
 
 
 class Manifest:
@@ -126,10 +144,8 @@ class Manifest:
             replace_file(self.path, (line.dump() for line in self.known.values()))
 
     def sums(self) -> Iterator[bytes]:
-        """Lines of `SHA256SUMS`, as `sha256sum --check` reads them."""
-        for line in sorted(self.known.values(), key=lambda line: line.file or ""):
-            if line.file is not None:
-                yield f"{line.sha256}  {line.file}\n".encode()
+        """See `sums_of`."""
+        return sums_of(self.known.values())
 
 
 def replace_file(path: Path, lines: Iterable[bytes]) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from unlade.errors import LockedElsewhere, SettingsError
 from unlade.settings import Settings
-from unlade.standalone.targets import private_folder
+from unlade.standalone.targets import home_folder, private_folder, safe_name
 
 if TYPE_CHECKING:
     from unlade.rigging import Rigging
@@ -39,19 +38,9 @@ _SQLITE = {
 _OTHERS_OWN = ("AWS_", "GOOGLE_", "AZURE_")
 
 
-def home_folder() -> Path:
-    """Where state lies that has no place of its own: `UNLADE_HOME`, else `~/.unlade`."""
-    return Path(os.environ.get("UNLADE_HOME") or Path.home() / ".unlade")
-
-
 def host_folder(url: str, database: str) -> Path:
     """The state folder of a host and database that nobody named another for."""
     return home_folder() / "hosts" / safe_name(f"{url.partition('://')[2] or url} {database}")
-
-
-def safe_name(text: str) -> str:
-    """A text as the name of a folder on every system."""
-    return re.sub(r"[^A-Za-z0-9.-]+", "_", text).strip("._")[:150] or "_"
 
 
 @contextmanager

@@ -86,7 +86,7 @@ class FolderTarget(Target):
     def __init__(self, root: Path, *, write: bool) -> None:
         self.root, self.url = root, str(root)
         self.manifest = root / MANIFEST
-        self.desk = root / ".unlade" / "tmp"
+        self.desk = root / ".unlade" / "desk"
         if write:
             try:
                 private_folder(root)
@@ -174,7 +174,7 @@ class StoreTarget(Target):
         self._store = open_store(url)
         self._sizes: dict[str, int] | None = None
         self.desk = Path(tempfile.mkdtemp(prefix="unlade-"))
-        folder = state or Path.home() / ".unlade" / "pull" / re.sub(r"[^A-Za-z0-9.-]+", "_", url)
+        folder = state or state_of(url)
         self.manifest = folder / MANIFEST
         if write:
             private_folder(folder)
@@ -221,13 +221,39 @@ def _facts(line: Line) -> Facts:
 
 def open_target(to: str, *, write: bool, state: Path | None = None) -> Target:
     """The target that `to` names: a folder, or `s3://bucket/prefix` and its like. Raises `StoreError`, `SettingsError`."""
-    if re.match(r"[a-z][a-z0-9+]+://", to) and not to.startswith("file://"):
+    if is_url(to):
         return StoreTarget(to, state=state, write=write)
     if to.startswith("file://"):
         from unlade.store.opening import local_path
 
         return FolderTarget(Path(local_path(to)), write=write)
     return FolderTarget(Path(to), write=write)
+
+
+def is_url(to: str) -> bool:
+    """Whether a target is object storage, and no folder."""
+    return re.match(r"[a-z][a-z0-9+]+://", to) is not None and not to.startswith("file://")
+
+
+def state_of(to: str) -> Path:
+    """The folder that holds what is known of a pull to `to`: in the target itself, for a bucket below `home_folder`."""
+    if is_url(to):
+        return home_folder() / "pull" / safe_name(to)
+    if to.startswith("file://"):
+        from unlade.store.opening import local_path
+
+        return Path(local_path(to)) / ".unlade" / "state"
+    return Path(to) / ".unlade" / "state"
+
+
+def home_folder() -> Path:
+    """Where state lies that has no place of its own: `UNLADE_HOME`, else `~/.unlade`."""
+    return Path(os.environ.get("UNLADE_HOME") or Path.home() / ".unlade")
+
+
+def safe_name(text: str) -> str:
+    """A text as the name of a folder on every system."""
+    return re.sub(r"[^A-Za-z0-9.-]+", "_", text).strip("._")[:150] or "_"
 
 
 def private_folder(folder: Path) -> None:
