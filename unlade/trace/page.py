@@ -52,7 +52,9 @@ def _what_it_was(table: Any, story: Story) -> None:
     item = story.item
     _row(table, "record", f"{item.record_id}, modification {item.mod_id}" if item.mod_id else item.record_id)
     _row(table, "identity", item.identity or "none")
-    _row(table, "owner", f"{item.owner_ref or 'none'}, by the record")
+    named = " or ".join(filter(None, item.owner_refs)) or item.owner_ref or "none"
+    chosen = f"; a person chose owner {item.owner_row}, which no import undoes" if item.owner_row else ""
+    _row(table, "owner", f"{named}, by the record{chosen}")
     day = item.day.isoformat() if item.day else "none"
     raw = f", {story.raw_day} in the source" if story.raw_day and story.raw_day != day else ""
     _row(table, "date", f"{day}{raw}")
@@ -109,6 +111,10 @@ def _told(chapter: Chapter, zone: tzinfo) -> str:
     by = f" by {detail['by']}" if detail.get("by") else ""
     if what == events.LINKED:
         return f"linked to owner {detail.get('owner', '?')}"
+    if what == events.REASSIGNED:
+        return _reassigned(detail, by)
+    if what == events.REKEYED:
+        return f"its file was moved{by} to {detail.get('key', '?')}"
     if what == events.OWNER_LOST:
         return "its owner's row was deleted; the file waits for its owner again"
     if what == events.ACCEPTED:
@@ -125,6 +131,14 @@ def _told(chapter: Chapter, zone: tzinfo) -> str:
     if what == events.DAMAGED:
         return "a check read its object and found other bytes"
     return _settled(what, detail, zone)
+
+
+def _reassigned(detail: Mapping[str, Any], by: str) -> str:
+    why, to = _colon(detail.get("why")), detail.get("to")
+    if detail.get("back"):
+        return f"given back{by} to whom the record names{f', owner {to}' if to else ''}{why}"
+    named = f" ({detail['to_id']})" if detail.get("to_id") else ""
+    return f"given{by} to owner {to}{named}, from {f'owner {o}' if (o := detail.get('origin')) else 'nobody'}{why}"
 
 
 def _settled(what: str, detail: Mapping[str, Any], zone: tzinfo) -> str:

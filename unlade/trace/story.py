@@ -53,6 +53,7 @@ class Story:
             "modification": item.mod_id or None,
             "identity": item.identity or None,
             "owner": item.owner_ref or None,
+            "owner_chosen": item.owner_row or None,
             "date": item.day.isoformat() if item.day else None,
             "state": item.state,
             "reason": item.reason or None,

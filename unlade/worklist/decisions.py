@@ -121,7 +121,7 @@ def set_aside_if_damaged(store: Store, spool: Spool, importer: ContainerImport, 
     if found == item.sha256:
         return True, ""
     aside = keys.variant_key(item.key, f"damaged-{found[:12]}")
-    facts = info.facts or _facts_of(importer, item)
+    facts = info.facts or facts_of(importer, item)
     facts = replace(facts, sha256=found, state=S.QUARANTINED)
     with tempfile.TemporaryDirectory(prefix="set-aside-", dir=spool.folder) as folder:
         copy = Path(folder) / "object"
@@ -131,7 +131,7 @@ def set_aside_if_damaged(store: Store, spool: Spool, importer: ContainerImport, 
     return False, kept.key
 
 
-def _facts_of(importer: ContainerImport, item: Item) -> Facts:
+def facts_of(importer: ContainerImport, item: Item) -> Facts:
     """What an object that says nothing of itself would say, by the ledger."""
     names = list(importer.containers)
     number = names.index(item.field) if item.field in names else 0

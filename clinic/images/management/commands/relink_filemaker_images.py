@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clinic.relinking import RelinkCommand
+from unlade.relinking import RelinkCommand
 
 
 class Command(RelinkCommand):

@@ -1,0 +1,10 @@
+"""Gives documents to another patient than FileMaker names."""
+
+from __future__ import annotations
+
+from unlade.reassign.command import ReassignCommand
+
+
+class Command(ReassignCommand):
+    import_name = "documents"
+    help = "Give documents to another patient than FileMaker names, in one audited transaction. Asks no FileMaker."
