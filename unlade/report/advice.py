@@ -34,8 +34,10 @@ def next_step(
     breaker: BreakerFigures,
     now: datetime,
     zone: tzinfo,
+    *,
+    left: int = 0,
 ) -> tuple[str, str]:
-    """A sentence and a command ("" when there is nothing to type)."""
+    """A sentence and a command ("" when there is nothing to type). `left`: containers that nobody takes."""
     if not sources:
         return "No import is declared: write a ContainerImport into a module `imports` of one of your apps.", ""
     running = next((s for s in sources if s.last_runs and s.last_runs[0].alive), None)
@@ -62,6 +64,9 @@ def next_step(
     for source in sources:
         if source.waiting_for_owner:
             return f"Import the owners that {plural(source.waiting_for_owner, source.noun)} wait for.", ""
+    if left:
+        what = plural(left, ("container field holds", "container fields hold"))
+        return f"All that is declared is here, but {what} files that nobody takes:", f"{MANAGE} filemaker_survey --last"
     return "Nothing: everything that the source has is accounted for.", ""
 
 

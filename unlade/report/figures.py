@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from typing import Any
 
 from unlade.cargo import Wire
 from unlade.governor.forecast import Range
@@ -76,6 +77,50 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True)
+class UncoveredFigures:
+    """A container that no declaration covers, by the last survey. `name` is what it is waived by; `filled` in words.
+
+    `reason`, `by`, `at` are those of a waiver. `facts` are plain values for JSON.
+    """
+
+    name: str
+    table: str
+    layouts: tuple[str, ...]
+    filled: str
+    repetitions: tuple[int, ...] = ()
+    reason: str = ""
+    by: str = ""
+    at: datetime | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The name, with the repetitions that nobody takes where the first is taken."""
+        numbers = ", ".join(f"({number})" for number in self.repetitions if number > 1)
+        return f"{self.name} {numbers}" if numbers and 1 not in self.repetitions else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """What the last survey met and nobody takes. `surveyed_at` None: there was no survey."""
+
+    surveyed_at: datetime | None = None
+    exact: bool = False
+    fields: tuple[UncoveredFigures, ...] = ()
+    waived: tuple[UncoveredFigures, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """A sentence, or "" when nothing is left behind."""
+        if not self.fields:
+            return ""
+        names = ", ".join(one.title for one in self.fields[:4]) + (" ..." if len(self.fields) > 4 else "")
+        many = len(self.fields) > 1
+        what = f"{len(self.fields)} container fields hold" if many else "1 container field holds"
+        return f"{what} files that no declaration takes: {names}. Declare or waive {'them' if many else 'it'}."
+
+
+@dataclass(frozen=True, slots=True)
 class SourceFigures:
     """One declared import. `totals` adds up to `found` as soon as the source was counted (CONTRACT B1)."""
 
@@ -102,7 +147,7 @@ class SourceFigures:
     command: str  #: what to type to go on
     edited_since: int = 0  #: stored files whose record was edited after they were fetched
     relink: str = ""  #: what to type to link files to owners that arrived, "" where there is no such command
-    not_covered: tuple[str, ...] = ()
+    not_covered: tuple[UncoveredFigures, ...] = ()  #: on the layout or of the table that it reads
 
     @property
     def here(self) -> int:
@@ -196,6 +241,7 @@ class Status:
     next_step: str = ""
     next_command: str = ""
     warnings: tuple[str, ...] = field(default=())
+    left_behind: LeftBehind = LeftBehind()
 
     @property
     def next(self) -> str:

@@ -20,15 +20,18 @@ from unlade.report.figures import (
     AllowanceFigures,
     BreakerFigures,
     Expectation,
+    LeftBehind,
     LimitFigures,
     SourceFigures,
     Status,
+    UncoveredFigures,
 )
 from unlade.report.outlook import LAST_RUNS, expectation
 from unlade.report.runs import run_figures
 from unlade.report.tally import by_field_of, gone_of, groups_of, open_of, totals_of
 from unlade.report.words import plural
 from unlade.states import STORED, ItemState
+from unlade.survey.status import left_behind
 
 
 def gather(
@@ -45,10 +48,11 @@ def gather(
     `notes`: what else a reader should know.
     """
     host = host_of(host_key)
-    sources = tuple(_source(importer, now, budget) for importer in imports.values())
+    left = left_behind(host, imports)
+    sources = tuple(_source(importer, now, budget, left) for importer in imports.values())
     allowance = allowance_figures(budget, now, host)
     breaker = breaker_figures(host)
-    step, command = advice.next_step(sources, allowance, breaker, now, zone)
+    step, command = advice.next_step(sources, allowance, breaker, now, zone, left=len(left.fields))
     return Status(
         generated_at=now,
         sources=sources,
@@ -57,6 +61,7 @@ def gather(
         zone=zone,
         next_step=step,
         next_command=command,
+        left_behind=left,
         warnings=(
             *(warning for source in sources for warning in _warnings(source)),
             *notes,
@@ -71,7 +76,7 @@ def learnt(host: Host | None, zone: tzinfo) -> str:
     return f"{line[:1].upper()}{line[1:]}." if line else ""
 
 
-def _source(importer: ContainerImport, now: datetime, budget: Budget | None) -> SourceFigures:
+def _source(importer: ContainerImport, now: datetime, budget: Budget | None, left: LeftBehind) -> SourceFigures:
     row = Source.objects.filter(name=importer.name).first() or Source(name=importer.name)
     new = row._state.adding
     command = advice.import_command(importer.name)
@@ -111,7 +116,15 @@ def _source(importer: ContainerImport, now: datetime, budget: Budget | None) -> 
         command=command,
         edited_since=0 if new else edited_since(row).count(),
         relink=advice.existing("relink_filemaker", importer.name),
+        not_covered=_not_covered(importer, row.layout, left),
     )
+
+
+def _not_covered(importer: ContainerImport, layout: str, left: LeftBehind) -> tuple[UncoveredFigures, ...]:
+    """Those of the table that this import reads: as far as its layout, or the table's name, tells."""
+    layouts = {name for name in (layout, importer.layout, importer.response_layout) if name}
+    tables = {importer.table.casefold()} if importer.table else set()
+    return tuple(one for one in left.fields if layouts & set(one.layouts) or one.table.casefold() in tables)
 
 
 def _expectation(

@@ -17,6 +17,9 @@ def status_json(status: Status) -> dict[str, Any]:
         "allowance": allowance_json(status.allowance),
         "breaker": breaker_json(status.breaker),
         "warnings": list(status.warnings),
+        "surveyed_at": iso(status.left_behind.surveyed_at),
+        "not_covered": [dict(one.facts) for one in status.left_behind.fields],
+        "waived": [dict(one.facts) for one in status.left_behind.waived],
         "next": status.next,
     }
 
@@ -44,7 +47,7 @@ def _source(source: SourceFigures, status: Status) -> dict[str, Any]:
         "expected_runs": source.expectation.runs,
         "forecast": _forecast(source.expectation),
         "last_runs": [as_json(run) for run in source.last_runs],
-        "not_covered": list(source.not_covered),
+        "not_covered": [dict(one.facts) for one in source.not_covered],
     }
 
 

@@ -22,7 +22,8 @@ def render(status: Status) -> str:
     else:
         lines.append(f"- {format_size(status.allowance.booked)} so far; no allowance is set")
     host = breaker_line(status.breaker, now, zone)
-    notes = [*([host] if host else []), *status.warnings]
+    left = status.left_behind.note
+    notes = [*([host] if host else []), *([left] if left else []), *status.warnings]
     if notes:
         lines += ["", "### Notes", "", *(f"- {_cell(note)}" for note in notes)]
     command = f" `{status.next_command}`" if status.next_command else ""

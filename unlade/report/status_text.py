@@ -10,6 +10,7 @@ from rich.text import Text
 from unlade.report.figures import (
     AllowanceFigures,
     BreakerFigures,
+    LeftBehind,
     LimitFigures,
     OpenFigures,
     RunFigures,
@@ -46,6 +47,7 @@ def render(status: Status, *, fancy: bool = False, width: int = WIDTH) -> str:
         paper.put(headline(source, now, zone), style="bold")
     for source in status.sources:
         _source(paper, source, now, zone)
+    _left_behind(paper, status.left_behind, now, zone)
     _transfer(paper, status.allowance, now, zone)
     _host(paper, status.breaker, now, zone)
     if status.warnings:
@@ -105,7 +107,6 @@ def _fields(paper: Paper, source: SourceFigures) -> None:
         else "",
         f"{plural(source.no_thumbnail, source.noun)}: no thumbnail could be made" if source.no_thumbnail else "",
         f"{format_size(source.stored_bytes)} in the store" if source.stored_bytes else "",
-        *(f"not covered by any declaration: {name}" for name in source.not_covered),
     ]
     for note in filter(None, notes):
         paper.put(note, indent=2)
@@ -161,6 +162,25 @@ def _runs(paper: Paper, source: SourceFigures, now: datetime, zone: tzinfo) -> N
 def _brought(run: RunFigures) -> str:
     failed = run.this_run.get("failed", 0)
     return f"+{format_count(run.settled)}" + (f", {format_count(failed)} failed" if failed else "")
+
+
+def _left_behind(paper: Paper, left: LeftBehind, now: datetime, zone: tzinfo) -> None:
+    """What the last survey met and nobody takes; nothing while there was no survey."""
+    if left.surveyed_at is None or not (left.fields or left.waived):
+        return
+    how = "every record" if left.exact else "a sample of the records"
+    paper.heading("Not covered", f"survey of {stamp(left.surveyed_at, zone)}, {ago(left.surveyed_at, now)}, {how}")
+    table = grid("l", "w")
+    for one in left.fields:
+        table.add_row(Text(one.title, "yellow"), f"no declaration takes it; filled: {one.filled}")
+    for one in left.waived:
+        who = f" by {one.by}" if one.by else ""
+        when = f" on {one.at.astimezone(zone):%Y-%m-%d}" if one.at else ""
+        table.add_row(Text(one.title, "dim"), Text(f"waived{who}{when}: {one.reason}", "dim"))
+    paper.put(table, indent=2)
+    if left.fields:
+        paper.put("Declare them, or say why they may stay behind:", indent=2)
+        paper.command(f'python manage.py filemaker_survey --waive "{left.fields[0].name}" --reason "why"', indent=4)
 
 
 def _transfer(paper: Paper, allowance: AllowanceFigures, now: datetime, zone: tzinfo) -> None:
