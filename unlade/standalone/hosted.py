@@ -110,10 +110,16 @@ class HostPulled:
             "logins": self.of_all_runs("logins"),
             "seconds": round(self.seconds, 3),
             "retry_at": self.retry_at.isoformat() if self.retry_at else None,
-            "layouts": {run["source"].partition(" ")[2]: run for run in self.runs},
+            "layouts": {_shown(run["source"]): run for run in self.runs},
             **({"dry_run": {name: one.as_json() for name, one in self.forecasts.items()}} if self.forecasts else {}),
             "exit": self.exit_code,
         }
+
+
+def _shown(name: str) -> str:
+    """The layout of an import, by the import's name."""
+    what, _, layout = name.partition(" ")
+    return f"{layout} (global)" if what == "pull-globals" else layout
 
 
 @contextmanager
@@ -233,7 +239,7 @@ class HostPull:
                 if importer.layout not in self._request.layouts:
                     continue
                 if self._request.dry_run:
-                    forecasts[importer.name.partition(" ")[2]] = self._look_ahead(importer)
+                    forecasts[_shown(importer.name)] = self._look_ahead(importer)
                     continue
                 options = self._options(ends, time.monotonic() - began)
                 if options is None:

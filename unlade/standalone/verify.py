@@ -19,7 +19,10 @@ _AHEAD = 256
 
 @dataclass
 class Verified:
-    """What was found. Lists hold at most 100 names; `extra` files are in no line, which is no fault."""
+    """What was found. Lists hold at most 100 names; `extra` files are in no line, which is no fault.
+
+    Thumbnails are looked for, and not read: they can be made again.
+    """
 
     files: int = 0
     bytes: int = 0
@@ -28,6 +31,8 @@ class Verified:
     different_count: int = 0
     unreadable_count: int = 0
     without_file: int = 0  #: lines of values that had no bytes to write
+    thumbnails: int = 0  #: thumbnails that are there
+    thumbnails_missing: int = 0
     extra: int = 0
     missing: list[str] = field(default_factory=list)
     different: list[str] = field(default_factory=list)
@@ -35,8 +40,8 @@ class Verified:
 
     @property
     def exit_code(self) -> int:
-        """0 when every file is there and the same, else 1."""
-        return 0 if self.good == self.files else 1
+        """0 when every file is there and the same and no thumbnail is missing, else 1."""
+        return 0 if self.good == self.files and not self.thumbnails_missing else 1
 
     def add(self, kind: str, name: str) -> None:
         setattr(self, f"{kind}_count", getattr(self, f"{kind}_count") + 1)
@@ -63,6 +68,11 @@ def verify(
     expected: set[str] = set()
     lines = []
     for line in latest.values():
+        if line.thumbnail is not None:
+            expected.add(line.thumbnail)
+            there = target.size(line.thumbnail) is not None
+            found.thumbnails += there
+            found.thumbnails_missing += not there
         if line.file is None:
             found.without_file += 1
         else:

@@ -106,6 +106,9 @@ def show_pull(console: Console, found: Pulled, to: str) -> None:
         f"Written now: {found.written:,} ({format_size(found.bytes)}) in {format_duration(found.seconds)}{rate}; "
         f"there already: {found.skipped:,}."
     )
+    if found.thumbnails or found.without_thumbnail:
+        none = f"; none could be made of {found.without_thumbnail:,} files" if found.without_thumbnail else ""
+        console.print(f"Thumbnails: {found.thumbnails:,}{none}.")
     if found.unproven:
         console.print(f"[yellow]{found.unproven:,} values gave no proven file:[/]")
         for sentence in found.trouble:
@@ -129,6 +132,12 @@ def show_verified(console: Console, found: Verified) -> None:
             console.print(f"[red]{number:,} {kind}:[/]")
             for name in getattr(found, kind):
                 console.print(f"  {escape(name)}")
+    if found.thumbnails:
+        console.print(f"{found.thumbnails:,} thumbnails are there too.")
+    if found.thumbnails_missing:
+        console.print(
+            f"[red]{found.thumbnails_missing:,} thumbnails are missing[/]; the same pull with --thumbnails makes them again."
+        )
     if found.without_file:
         console.print(f"{found.without_file:,} values of the manifest had no file to write.")
     if found.extra:
