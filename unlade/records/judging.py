@@ -87,6 +87,11 @@ class Judge:
         items = {item.record_id: item for item in mine}
         alike = list(self.source.items.filter(identity_key__in=set(identities.values()) - {""}).order_by("-pk"))
         self._join(items, alike, identities)
+        if nameless := [record_id for record_id, identity in identities.items() if not identity]:
+            # Nobody is written for them: what one road lists under an id, the other need not list once more.
+            others = self.source.items.filter(record_id__in=nameless, identity_key="", reason="no_identity")
+            for item in others.exclude(road=self.road):
+                items.setdefault(item.record_id, item)
         holders = {
             item.identity_key: (_token(item, ""), item.record_id)
             for item in alike
