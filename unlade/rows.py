@@ -108,6 +108,23 @@ class ModelImport(ContainerImport):
             lost += [owners[pk][0] for pk in wanted if pk not in rows]
         return lost
 
+    def rekey(self, moves: Sequence[tuple[Any, str, str]]) -> Collection[Any]:
+        """Let rows name other objects; a query for each five hundred rows, and one to write them."""
+        wanted = {self._pk(key): (key, facts) for key, *facts in moves}
+        columns = [name for name in (self._column_of("key"), self._column_of("thumbnail_key")) if name]
+        lost = []
+        for start in range(0, len(wanted), 500):
+            some = list(wanted)[start : start + 500]
+            rows = {row.pk: row for row in self.model_class._base_manager.select_for_update().filter(pk__in=some)}
+            for pk, row in rows.items():
+                for fact_name, value in zip(("key", "thumbnail_key"), wanted[pk][1], strict=True):
+                    if column := self._column_of(fact_name):
+                        self._set(row, column, fact_name, value)
+            if rows and columns:
+                self.model_class._base_manager.bulk_update(rows.values(), columns)
+            lost += [wanted[pk][0] for pk in some if pk not in rows]
+        return lost
+
     def orphans(self, after: Any, limit: int) -> Sequence[Any]:
         """Rows of this import without an owner, or whose owner was deleted since (a GenericForeignKey keeps its id)."""
         link = self._link()

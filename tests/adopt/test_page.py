@@ -58,7 +58,7 @@ def test_pictures_are_measured_and_keep_what_filemaker_said(followed: Followed) 
 
 
 def test_owners_that_came_later_are_linked(followed: Followed) -> None:
-    assert followed.said["relink_filemaker photos"].startswith("2 of 3 files without an owner linked.")
+    assert followed.said["relink_filemaker photos"].startswith("2 of 3 files without a patient linked.")
     assert followed.said["relink_filemaker papers"].startswith("2 of 2 ")
 
 
