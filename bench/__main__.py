@@ -26,7 +26,10 @@ from bench.figures import Figure
 from bench.machine import Usage, machine
 from bench.report import Report
 
-NAMES = ("latency", "bulk", "large", "storm", "governor", "ledger", "store", "thumbnails", "estate")
+NAMES = (
+    *("latency", "bulk", "large", "storm", "governor", "ledger", "store", "thumbnails"),
+    *("estate", "roads", "demonstration"),
+)
 
 
 def main(given: Sequence[str] | None = None) -> int:
