@@ -364,7 +364,7 @@ class HostPull:
         from unlade.standalone.latethumbs import make_late
 
         assert self._request.thumbnails is not None
-        make_late(self.importers, self._rig, self._request.thumbnails, self._target.desk)
+        make_late(self.importers, self._rig, self._request.thumbnails, self._target)
 
     # -- the end --
 

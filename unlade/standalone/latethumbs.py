@@ -14,29 +14,29 @@ from unlade.media.filetypes import ALL, Kind
 from unlade.media.workers import DecoderPool
 from unlade.rigging import Rigging
 from unlade.standalone.layouts import LayoutImport
+from unlade.standalone.targets import Target
 from unlade.states import ItemState
 from unlade.store import Store
 
 _WITH_PIXELS = [known.mime_type for known in ALL if known.kind in (Kind.IMAGE, Kind.PDF)]
 
 
-def make_late(importers: Sequence[LayoutImport], rig: Rigging, box: tuple[int, int], desk: Path) -> int:
-    """Make what is missing, one file after the other; how many were made. Raises `StoreError`, `SettingsError`."""
+def make_late(importers: Sequence[LayoutImport], rig: Rigging, box: tuple[int, int], target: Target) -> int:
+    """Make those that were never made or are gone, one after the other; how many. Raises `StoreError`, `SettingsError`."""
     items = Item.objects.filter(
         source__name__in=[importer.name for importer in importers],
         state=ItemState.IMPORTED,
         mime_type__in=_WITH_PIXELS,
-        thumbnail_key="",
         thumbnail_error="",
-    )
-    made = 0
-    if not items.exists():
-        return made
-    store = rig.store()
+    ).order_by("pk")
+    missing = [pk for pk, key in items.values_list("pk", "thumbnail_key") if not key or target.size(key) is None]
+    if not missing:
+        return 0
+    store, made = rig.store(), 0
     try:
         with rig.decoders() as decoders:
-            for item in items.order_by("pk").select_related("source").iterator(chunk_size=500):
-                made += _make(item, store, decoders, box, desk)
+            for pk in missing:
+                made += _make(Item.objects.select_related("source").get(pk=pk), store, decoders, box, target.desk)
     finally:
         store.close()
     return made
