@@ -50,6 +50,7 @@ class ContainerRef:
     name: str | None = None
     size: int | None = None
     md5: str | None = None
+    stamp: str = ""  #: of a file on our own disk: its size and time, by which it is known that it was not changed
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from unlade.agenda import Order, order_for
-from unlade.cargo import Parcel, Road
+from unlade.cargo import Parcel, Road, Road
 from unlade.ledger.allowance import settle_left
 from unlade.ledger.books import Books
 from unlade.ledger.models import Item
@@ -58,7 +58,9 @@ def left_by_dead_runs(books: Books, ship: Ship, now: datetime) -> list[tuple[Ite
         # A ledger that was restored does not know these yet; their records may still be listed.
         ship.set_aside(key, found)
     for item in books.left_in_hand():
-        if item.road != books.road:
+        if books.road == Road.FOLDER:
+            books.let_go(item)  # its file lies where it lay, and may be another one by now: it is read again
+        elif item.road != books.road:
             books.let_go(item)  # its ids mean nothing on this road; the listing knows it by its identity
         elif item.pk not in taken:
             work.append((item, order_for(item, None, search_store=True)))

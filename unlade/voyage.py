@@ -39,9 +39,10 @@ from unlade.ledger.models import Item, edited_since
 from unlade.listing import PageRequest
 from unlade.marking import Markers
 from unlade.options import RunOptions
+from unlade.pilot.gathering import Gathering
 from unlade.recovery import left_by_dead_runs
 from unlade.ship import DownloadBooking, Ship
-from unlade.states import ItemState, RunOutcome
+from unlade.states import STORED, ItemState, RunOutcome
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +135,11 @@ class Voyage:
         """Forget what ended the last `run`, after a wait; the counters go on."""
         self._stop = None
 
+    @property
+    def pilot(self) -> Gathering | None:
+        """With `--pilot`: the sample, and what of the listing it stands for."""
+        return self._agenda.pilot if self._agenda is not None else None
+
     # The flow.
 
     def run(self) -> None:
@@ -156,7 +162,8 @@ class Voyage:
         self._settled = sum(counts.values()) - counts[S.PENDING] - counts[S.FAILED]
         with transaction.atomic():
             recovered = self._recovered()
-            self._agenda = Agenda(self.books, self.options, self.books.run.started_at, recovered)
+            started = self.books.run.started_at
+            self._agenda = Agenda(self.books, self.options, started, recovered, found=count.found)
         # Twice the permits: while one half fetches, the other hashes, decodes and stores.
         self._crew = Crew(2 * self.options.concurrency + 2, f"unlade-{self.books.importer.name}")
         self.reporter.begin(count.found, self._settled)
@@ -174,6 +181,8 @@ class Voyage:
             raise self._stop
         if self.options.final:
             self._check_final()
+        if self.options.pilot:
+            raise LimitReached("The sample that was asked for is done.")
 
     def _check_final(self) -> None:
         """Raise `NotFinal` unless nothing is new, edited or open: FileMaker may be switched off."""
@@ -353,7 +362,7 @@ class Voyage:
             self.books.let_go(item)  # this folder does not have it, which says nothing of FileMaker
         elif carried.outcome is None:
             self.books.let_go(item, seen_at=now if order.confirm_gone and carried.stop is None else None)
-        elif self._local and carried.record is not None:
+        elif self._local and carried.record is not None and item.state not in STORED:
             self._together.append((item, carried))
         else:
             self._settle(item, carried, carried.outcome, now)

@@ -69,6 +69,7 @@ class FileRef:
     sha256: str = ""
     trouble: str = ""
     how: str = ""  #: by what the file was recognised: path, record, id, md5, tree
+    stamp: str = ""  #: size and time of the file that lies there, in bytes and ns
 
 
 class Catalogue:
@@ -151,9 +152,10 @@ class Catalogue:
             "SELECT place, record_id, mod_id, vals FROM rows WHERE place BETWEEN ? AND ? ORDER BY place", offset, last
         )
         refs: dict[int, list[FileRef]] = {}
-        columns = "place, field, status, path, name, size, md5, sha256, trouble, how"
+        columns = "place, field, status, path, name, refs.size, refs.md5, sha256, trouble, how"
+        stamp = "coalesce(files.size || '-' || files.modified, '')"
         for place, field, status, *rest in self._all(
-            f"SELECT {columns} FROM refs WHERE place BETWEEN ? AND ?", offset, last
+            f"SELECT {columns}, {stamp} FROM refs LEFT JOIN files USING (path) WHERE place BETWEEN ? AND ?", offset, last
         ):
             refs.setdefault(place, []).append(FileRef(field, RefStatus(status), *rest))
         return tuple(
@@ -237,4 +239,4 @@ def key_of(text: str) -> str:
 
 
 def _container(ref: FileRef) -> ContainerRef:
-    return ContainerRef(ref.field, ref.status, ref.path, ref.name or None, ref.size, ref.md5 or None)
+    return ContainerRef(ref.field, ref.status, ref.path, ref.name or None, ref.size, ref.md5 or None, ref.stamp)

@@ -109,6 +109,9 @@ class Item(models.Model):
     file_mod_id = models.CharField(
         max_length=64, blank=True, help_text="modification id that its file was fetched under; empty: not known"
     )
+    file_stamp = models.CharField(
+        max_length=64, blank=True, help_text="size and time of the file of an export that was taken; empty: not known"
+    )
     identity = models.CharField(max_length=255, blank=True)
     identity_key = models.CharField(max_length=255, blank=True, help_text="the identity as it is compared")
     owner_ref = models.CharField(max_length=255, blank=True)

@@ -45,6 +45,7 @@ SETTLED_FIELDS = [
         "in_hand",
         "mod_id",
         "file_mod_id",
+        "file_stamp",
         "known_size",
     ),
     *(
@@ -241,6 +242,9 @@ class OutcomeBooks(RunBooks):
         if outcome.stored is not None:
             if record is not None and item.road == self.road:
                 item.file_mod_id = record.mod_id
+            if record is not None and outcome.started:
+                taken = record.containers.get(outcome.field)
+                item.file_stamp = taken.stamp[:64] if taken is not None else ""
             if item.key and item.key != outcome.stored.key and item.state in STORED:
                 item.notes = [*item.notes, f"earlier version: {item.key}"]
             _store_facts(item, outcome)

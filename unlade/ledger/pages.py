@@ -117,6 +117,8 @@ class PageBooks(OutcomeBooks):
                         listed.append(Listed(item, record, refetch=True))
                     else:
                         edits.append((item, record))
+                elif self._has_other_file(item, record):
+                    listed.append(Listed(item, record, refetch=True))
                 elif self._needs_carrying(item, record):
                     listed.append(Listed(item, record))
                 elif item.pk is not None and not met:
@@ -159,17 +161,47 @@ class PageBooks(OutcomeBooks):
                     item.move(S.PENDING)
                     item.attempts, item.tries = [], 0
         if self.road != Road.API:
-            self._join_exports(by_identity, old)
+            self._join_exports(records, old)
         return old
 
-    def _join_exports(self, by_identity: dict[str, SourceRecord], old: dict[tuple[str, str], Item]) -> None:
+    def _join_exports(self, records: Sequence[SourceRecord], old: dict[tuple[str, str], Item]) -> None:
         """An export that tells no record ids has its records' made from their identity (`id=...`); the next one may
-        tell them, and the other way round. Both speak of one item."""
+        tell them, and the other way round. Both speak of one item.
+
+        In a tree a second file of an identity makes both of them files without a record (`file=...`): the item stays
+        with the one that it was made of.
+        """
+        by_identity: dict[str, list[SourceRecord]] = {}
+        for record in records:
+            by_identity.setdefault(normalise_ref(self.importer.identity_of(record)), []).append(record)
+        by_identity.pop("", None)
+        met = {item.pk for item in old.values()}
         for item in self.source.items.filter(identity_key__in=by_identity, road=self.road).order_by("pk"):
-            record = by_identity[item.identity_key]
-            ids = (record.record_id, item.record_id)
-            if sum(text.startswith("id=") for text in ids) == 1 and any(text.isdigit() for text in ids):
-                old.setdefault((record.record_id, item.slot), item)
+            if item.pk in met:
+                continue
+            for record in by_identity[item.identity_key]:
+                if (record.record_id, item.slot) in old:
+                    continue
+                ids = (record.record_id, item.record_id)
+                told = sum(text.startswith("id=") for text in ids) == 1 and any(text.isdigit() for text in ids)
+                if told or (_are_file_and_id(*ids) and self._is_of(item, record)):
+                    old[record.record_id, item.slot] = item
+                    break
+
+    def _is_of(self, item: Item, record: SourceRecord) -> bool:
+        """Whether an item was made of just this file of a tree: by the file itself, else by the folder it lies in."""
+        stamps = {ref.stamp for ref in record.containers.values() if ref.stamp}
+        if item.file_stamp and stamps:
+            return item.file_stamp in stamps
+        day = self.importer.taken_on.read(record)[0] if self.importer.taken_on else None
+        return (item.owner_key, item.day) == (normalise_ref(self.importer.owner_ref_of(record))[:255], day)
+
+    def _has_other_file(self, item: Item, record: SourceRecord) -> bool:
+        """Whether the export's file was changed since it was taken. What was never seen on a disk is not looked at."""
+        if self.road == Road.API or item.state not in STORED or not item.file_stamp or item.in_hand_id is not None:
+            return False
+        ref = record.containers.get(item.field)
+        return ref is not None and bool(ref.stamp) and ref.stamp != item.file_stamp
 
     def _slots(self, record: SourceRecord) -> list[str]:
         if not self.importer.each:
@@ -304,6 +336,10 @@ class PageBooks(OutcomeBooks):
         if (source.listed_through, source.anchor, source.listing_complete) != (place, anchor, complete):
             source.listed_through, source.anchor, source.listing_complete = place, anchor, complete
             source.save(update_fields=["listed_through", "anchor", "listing_complete"])
+
+
+def _are_file_and_id(one: str, other: str) -> bool:
+    return {one.partition("=")[0], other.partition("=")[0]} == {"file", "id"}
 
 
 def _size_hint(importer: ContainerImport, record: SourceRecord) -> int | None:
