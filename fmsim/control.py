@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def answer(host: Host, request: Request) -> Reply:
-    """The reply to `GET /-/stats`, `GET /-/log`, `GET /-/fmdapi.log`, `PUT /-/faults`, `POST /-/reset`."""
+    """The reply to `GET /-/stats`, `GET /-/log`, `GET /-/fmdapi.log`, `PUT /-/faults`, `POST /-/reset`,
+    `GET /-/cognito` (calls so far; each account's codes and tokens) and `PUT /-/cognito` (what happens to an account:
+    `{"account": "unlade", "mfa": "totp", "revoke": true}`, see `fmsim.pool.People.change`; the first one by default).
+    """
     if not request.peer.startswith("127.") and request.peer not in ("::1", "::ffff:127.0.0.1"):
         return Reply(403, b"{}")
     match request.method, request.raw_path:
@@ -26,6 +29,10 @@ def answer(host: Host, request: Request) -> Reply:
             return Reply(body="".join(lines).encode(), content_type="text/tab-separated-values")
         case "PUT", "/-/faults":
             return _faults(host, request.body)
+        case "GET", "/-/cognito":
+            return Reply(body=json.dumps(host.people.as_json()).encode(), content_type="application/json")
+        case "PUT", "/-/cognito":
+            return _account(host, request.body)
         case "POST", "/-/reset":
             host.reset()
             return Reply(body=b"{}")
@@ -36,6 +43,16 @@ def _faults(host: Host, body: bytes) -> Reply:
     try:
         rules = json.loads(body or b"[]")
         host.set_faults(rules if isinstance(rules, list) else [rules])
+    except ValueError as problem:
+        return Reply(400, json.dumps({"error": str(problem)}).encode())
+    return Reply(body=b"{}")
+
+
+def _account(host: Host, body: bytes) -> Reply:
+    try:
+        wishes = json.loads(body or b"{}")
+        wishes = wishes if isinstance(wishes, dict) else {"": wishes}
+        host.change_account(str(wishes.pop("account", next(iter(host.people.users)))), wishes)
     except ValueError as problem:
         return Reply(400, json.dumps({"error": str(problem)}).encode())
     return Reply(body=b"{}")

@@ -16,12 +16,14 @@ from fmsim.answer import Effects, Reply, Sent, Throttle, deliver
 from fmsim.api import Api, error_body
 from fmsim.calls import Call
 from fmsim.clock import Clock
+from fmsim.cognito import Cognito
 from fmsim.dataset import DataSet
 from fmsim.errors import HostError, HtmlUnauthorized
 from fmsim.faults import Plan, Tickets
 from fmsim.ledger import Entry, Stats
 from fmsim.links import Link, Links
 from fmsim.meter import Meter
+from fmsim.pool import People
 from fmsim.sessions import Session, Sessions
 from fmsim.streaming import COOKIE, Mode, Step, Streaming, page
 from fmsim.strike import Struck, strike
@@ -73,7 +75,9 @@ class Host:
         self.switches = settings.switches
         self.version = _version(data.product_version)
         self.tables = Tables(data, self.switches.hidden_records)
-        self.sessions = Sessions(data, self.switches, settings.seed)
+        self.people = People(data, self.switches, clock, settings.seed)
+        self.cognito = Cognito(self.people)
+        self.sessions = Sessions(data, self.switches, settings.seed, self.people)
         self.links = Links(self.switches, settings.seed, base)
         self.stats = Stats()
         self.meter = Meter(settings.meter_limit, self.switches, self.version)
@@ -92,11 +96,10 @@ class Host:
     async def handle(self, request: Request, connection: Connection) -> bool:
         """Answers one request; says whether the connection goes on."""
         if request.raw_path.startswith("/-/"):
-            plain, bare = Effects(), request.method == "HEAD"
-            reply = control.answer(self, request)
-            return await deliver(
-                connection, reply, plain, Throttle(None), Sent(), keep_alive=request.keep_alive, bare=bare
-            )
+            return await _aside(control.answer(self, request), request, connection)
+        if "x-amz-target" in request.headers:  # the identity service is no part of the host: nothing of it is counted
+            await self._wait()
+            return await _aside(self.cognito.answer(request), request, connection)
         if request.raw_path.startswith(("/Streaming_SSL/", "/Streaming/")):
             return await self._container(request, connection)
         call = calls.read(request)
@@ -291,8 +294,21 @@ class Host:
         """
         self.plan = Plan(rules, self.settings.seed, self.stats.entries)
 
+    def change_account(self, name: str, wishes: dict[str, Any]) -> None:
+        """What happens to an account at run time; see `fmsim.pool.People.change`.
+
+        Raises:
+            ValueError: an account or a wish that is not known.
+        """
+        self.people.change(name, wishes)
+        if "password" in wishes:
+            self.sessions.passwords[name] = str(wishes["password"])
+
     def reset(self) -> None:
-        """Counters to zero, data as at the start, nobody logged in; the plan stays, its counters start again."""
+        """Counters to zero, data as at the start, nobody logged in; the plan stays, its counters start again.
+
+        The identity service and passwords stay as they are: no data of the database.
+        """
         self.stats = Stats()
         self.plan.reset()
         self.tables.reset()
@@ -300,6 +316,12 @@ class Host:
         self.forget_links()
         self.meter.reset()
         self._down_until = float("-inf")
+
+
+async def _aside(reply: Reply, request: Request, connection: Connection) -> bool:
+    """Sends what no fault plan touches and nobody counts."""
+    bare = request.method == "HEAD"
+    return await deliver(connection, reply, Effects(), Throttle(None), Sent(), keep_alive=request.keep_alive, bare=bare)
 
 
 def _version(text: str) -> tuple[int, int]:

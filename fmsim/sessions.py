@@ -6,12 +6,11 @@ import asyncio
 import base64
 import binascii
 import hashlib
-import json
-import re
 from dataclasses import dataclass, field
 
 from fmsim.dataset import Account, DataSet
 from fmsim.errors import HostError, HtmlUnauthorized
+from fmsim.pool import People
 from fmsim.switches import Switches
 from fmsim.wire import Request
 
@@ -39,13 +38,14 @@ class Sessions:
         data: for accounts and the database's name.
         switches: in force.
         seed: tokens follow from it.
+        people: of the identity service, which gives out Claris ID tokens.
     """
 
-    def __init__(self, data: DataSet, switches: Switches, seed: int) -> None:
-        self._data, self._switches, self._seed = data, switches, seed
+    def __init__(self, data: DataSet, switches: Switches, seed: int, people: People) -> None:
+        self._data, self._switches, self._seed, self._people = data, switches, seed, people
+        self.passwords: dict[str, str] = {}  #: of accounts that got a new one at run time
         self._by_token: dict[str, Session] = {}
         self._count = 0
-        self._claris_seen: dict[str, float] = {}
         self.ended: list[Session] = []  #: since somebody last emptied it: their links are to be forgotten
 
     def open_now(self, now: float) -> list[Session]:
@@ -67,9 +67,9 @@ class Sessions:
         if scheme.lower() == "basic":
             account = self._basic(rest)
         elif scheme.lower() == "fmid":
-            account, authenticated = self._claris(rest.strip(), now)
+            account, issued = self._claris(rest.strip(), now)
             if self._switches.claris_session_minutes:
-                ends_at = authenticated + self._switches.claris_session_minutes * 60
+                ends_at = issued + self._switches.claris_session_minutes * 60
         elif request.headers.get("x-fm-data-oauth-request-id") and request.headers.get("x-fm-data-oauth-identifier"):
             account = self._any_account()
         else:
@@ -165,38 +165,14 @@ class Sessions:
         except (binascii.Error, ValueError):
             raise HostError(212) from None
         for account in self._data.accounts:
-            text = f"{account.name}:{account.password}"
+            text = f"{account.name}:{self.passwords.get(account.name, account.password)}"
             if raw in (text.encode("utf-8"), text.encode("latin-1", "ignore")):  # clients send one or the other
                 return account
         raise HostError(212)
 
     def _claris(self, token: str, now: float) -> tuple[Account, float]:
-        """The account of a Claris ID token and when its owner signed in. Signatures are not looked at."""
-        if not re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]*", token):
+        """The account of a Claris ID token and when it was issued. Only what the pool gave out is good."""
+        known = self._people.id_tokens.get(token)
+        if known is None or now > known.ends:
             raise HtmlUnauthorized
-        try:
-            part = token.split(".")[1]
-            claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-        except ValueError:
-            claims = {}
-        claims = claims if isinstance(claims, dict) else {}
-        issued = float(claims.get("auth_time") or claims.get("iat") or self._claris_seen.setdefault(token, now))
-        life = self._switches.claris_token_minutes * 60
-        if now > float(claims.get("exp", issued + life)) or now > issued + life:
-            raise HtmlUnauthorized
-        name = claims.get("email") or claims.get("cognito:username")
-        return next((a for a in self._data.accounts if a.name == name), self._any_account()), issued
-
-
-def claris_token(now: float, minutes: float = 60.0, account: str = "") -> str:
-    """A Claris ID token as the simulator takes it: the shape of the real one, signed by nobody."""
-    claims = {
-        "token_use": "id",
-        "email": account,
-        "auth_time": int(now),
-        "iat": int(now),
-        "exp": int(now + minutes * 60),
-    }
-    parts = [{"alg": "RS256", "kid": "fmsim"}, claims]
-    encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
-    return ".".join([*encoded, "c2lnbmF0dXJl"])
+        return next((a for a in self._data.accounts if a.name == known.account), self._any_account()), known.issued

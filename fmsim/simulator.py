@@ -15,7 +15,6 @@ from fmsim.clock import Clock
 from fmsim.dataset import DataSet
 from fmsim.folder import read
 from fmsim.host import Host, Settings
-from fmsim.sessions import claris_token
 from fmsim.streaming import MODES, Mode
 from fmsim.switches import Switches
 from fmsim.wire import Connection
@@ -167,11 +166,26 @@ class Simulator:
 
     @property
     def password(self) -> str:
-        return str(self._account.password)
+        host = getattr(self, "host", None)  # nobody has changed it before the start
+        return (host.sessions.passwords if host else {}).get(self.account, str(self._account.password))
 
     def claris_token(self, minutes: float = 60.0) -> str:
         """A Claris ID token that the simulator takes for so long."""
-        return claris_token(self.clock.now(), minutes, self.account)
+        return self._ask(lambda: self.host.people.id_token(self.account, minutes, self.clock.now()))
+
+    def cognito(self) -> dict[str, Any]:
+        """The object of `GET /-/cognito`: calls of the identity service, each account's codes, devices and tokens."""
+        return self._ask(self.host.people.as_json)
+
+    def change_account(self, name: str = "", **wishes: Any) -> None:
+        """As `PUT /-/cognito`: `mfa="totp"`, `revoke=True`, `password="new"`, ... of an account (the first one).
+
+        A new password holds for FileMaker accounts (Basic) and Claris IDs alike.
+
+        Raises:
+            ValueError: an account or a wish that is not known.
+        """
+        self._ask(lambda: self.host.change_account(name or self.account, wishes))
 
     # what tests look at and turn
 

@@ -41,6 +41,21 @@ class Switches:
     claris_session_minutes: float = _switch(
         60.0, "C", "a Claris ID session gets 401 in HTML after this, used or not; 0: never"
     )
+    claris_refresh_days: float = _switch(365.0, "C", "life of a Claris ID refresh token")
+    mfa: str = _switch("none", "U", "second factor that a Claris ID asks for", ("none", "sms", "totp", "both"))
+    wrong_code: str = _switch("again", "U", "after a wrong code the sign-in waits on, or is over", ("again", "ends"))
+    auth_session_minutes: float = _switch(3.0, "U", "how long a challenge of a sign-in waits for its answer")
+    device_tracking: str = _switch(
+        "off", "U", "devices of Claris IDs: not known, remembered, or if the user says so", ("off", "always", "opt-in")
+    )
+    user_existence: str = _switch(
+        "hidden", "U", "an unknown Claris ID: a wrong password, or UserNotFoundException", ("hidden", "told")
+    )
+    external_answer: str = _switch(
+        "NotAuthorizedException", "U", "what an account of an external identity provider gets",
+        ("NotAuthorizedException", "UserNotFoundException", "UserLambdaValidationException"),
+    )  # fmt: skip
+    password_revokes: bool = _switch(True, "U", "a new password of a Claris ID voids its refresh tokens")
     no_fmrest_code: int = _switch(9, "L", "code for an account without fmrest (9 or 212), HTTP 401")
     strict_content_type: bool = _switch(True, "L", "415 for a JSON call without Content-Type: application/json")
     charset_parameter: str = _switch(
