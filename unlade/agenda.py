@@ -17,6 +17,8 @@ from unlade.ledger.books import Books, Changed, Listed
 from unlade.ledger.models import Item
 from unlade.listing import PageRequest, Walk, windows
 from unlade.options import RunOptions
+from unlade.owners import OwnerMatch, normalise_refs
+from unlade.pilot.gathering import Gathering
 
 #: Up to so many records that a full pass did not meet are asked for one by one before they count as gone.
 _CONFIRM = 25
@@ -74,7 +76,15 @@ def order_for(item: Item, record: SourceRecord | None, **more: Any) -> Order:
 class Agenda:
     """The work of one run, in order."""
 
-    def __init__(self, books: Books, options: RunOptions, now: datetime, recovered: list[tuple[Item, Order]]) -> None:
+    def __init__(
+        self,
+        books: Books,
+        options: RunOptions,
+        now: datetime,
+        recovered: list[tuple[Item, Order]],
+        *,
+        found: int | None = None,
+    ) -> None:
         self._books = books
         self._options = options
         self._pass_began = now
@@ -98,11 +108,24 @@ class Agenda:
             self._walk = None
             self._full = Walk("full", options.batch_size, self._met_in_this_pass)
         self._seen_failures: set[int] = set()
+        #: Of a pilot: its candidates, until all its pages are here. `found` is the source's count by this road.
+        self.pilot = Gathering(books.importer, options.pilot) if options.pilot else None
+        self._sampled: deque[tuple[int, int]] = deque()
+        if self.pilot is not None:
+            self._windows.clear()
+            pages = self.pilot.pages(found or 0, options.batch_size)
+            if pages is not None:
+                self._walk, self._sampled = None, deque(pages)
+            elif not self._local:
+                self._walk = Walk("new", options.batch_size, self._in_ledger)
 
     # Pages.
 
     def next_page(self, wanted: int | None) -> PageRequest | None:
         """The page to ask for now, with about `wanted` records; None when no page is needed any more."""
+        if self._sampled:
+            offset, limit = self._sampled[0]
+            return PageRequest("pilot", offset, limit)
         if self._windows:
             offset, limit = self._windows[0]
             return PageRequest("open", offset, limit)
@@ -124,14 +147,19 @@ class Agenda:
             listed = [entry for entry in listed if books.is_meant(entry.item, self._options.only)]
         if books.importer.each:
             books.counted(page.count, now)  # what a page holds in values is known only now
-        books.owners.find(books.importer.owner_refs_of(entry.record) for entry in listed)
+        matches = books.owners.find(books.importer.owner_refs_of(entry.record) for entry in listed)
+        if self.pilot is not None:
+            self._gather(self.pilot, listed, matches, len(page.records))
+            listed = []
         have = {order.item_id for _, order in self.ready}
         self.ready.extend(
             (entry.item, order_for(entry.item, entry.record, refetch=entry.refetch))
             for entry in listed
             if entry.item.pk not in have
         )
-        if request.part == "open":
+        if request.part == "pilot":
+            self._sampled.popleft()
+        elif request.part == "open":
             self._close_window(request, listed)
         elif request.part == "new":
             self._walked(page, now)
@@ -139,6 +167,17 @@ class Agenda:
             self._listed_all(page)
             self._full = None
             self._look_for_gone()
+        if self.pilot is not None and not self.listing and self.pilot.choice is None:
+            self.ready.extend((entry.item, order_for(entry.item, entry.record)) for entry in self.pilot.take())
+
+    def _gather(self, pilot: Gathering, listed: list[Listed], matches: dict[Any, OwnerMatch], records: int) -> None:
+        """Candidates of a pilot; nothing is carried before the last of its pages is here."""
+        pilot.listed += records
+        recovered = {order.item_id for _, order in self.ready}
+        for entry in listed:
+            if entry.item.pk not in recovered:
+                ref = normalise_refs(self._books.importer.owner_refs_of(entry.record))
+                pilot.add(entry, matches.get(ref))
 
     def _close_window(self, request: PageRequest, listed: list[Listed]) -> None:
         """What a window should have shown and did not has moved or vanished: read it by its id."""
@@ -191,7 +230,7 @@ class Agenda:
     @property
     def listing(self) -> bool:
         """Whether pages are still to come."""
-        return bool(self._windows or self._walk or self._full)
+        return bool(self._windows or self._walk or self._full or self._sampled)
 
     def next(self, now: datetime, *, smallest: bool = False) -> tuple[Item, Order] | None:
         """The next item, or None when none is ready. `smallest`: of those that are ready the one that costs least."""
@@ -209,7 +248,7 @@ class Agenda:
         self.ready.appendleft((item, order))
 
     def _take_failures(self, now: datetime) -> None:
-        if self._local or self._options.only:
+        if self._local or self._options.only or self._options.pilot:
             return
         due = self._books.due(now, also_final=self._options.retry_failed).exclude(pk__in=self._seen_failures)
         for item in due[:_PORTION]:
@@ -220,7 +259,7 @@ class Agenda:
 def anything_to_do(books: Books, found: int, now: datetime, options: RunOptions) -> bool:
     """Whether a run has more to do than to say hello (DESIGN 5.4)."""
     source = books.source
-    if books.road != Road.API or options.only or options.changed:
+    if books.road != Road.API or options.only or options.changed or options.pilot:
         return True
     return (
         not source.listing_complete

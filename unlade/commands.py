@@ -137,6 +137,9 @@ class ImportCommand(UnladeCommand):
         parser.add_argument(
             "--limit", type=int, metavar="N", help="start at most N downloads; of records, write at most N"
         )
+        parser.add_argument(
+            "--pilot", type=int, metavar="N", help="first take N that differ as much as the listing shows, and learn"
+        )
         parser.add_argument("--batch-size", type=int, metavar="N", help="records in one request (UNLADE_BATCH_SIZE)")
         parser.add_argument("--concurrency", type=int, metavar="N", help="downloads at once (UNLADE_CONCURRENCY)")
         parser.add_argument("--max-bytes", type=size_argument, metavar="SIZE", help="transfer at most this, 500MB")
@@ -208,6 +211,10 @@ class ImportCommand(UnladeCommand):
         """Run the import, then say how it ended, here and to whoever is to be told."""
         importer = get_any_import(self.import_name or options["name"])
         run_options = self.run_options(options)
+        if run_options.pilot and isinstance(importer, RecordImport):
+            raise UsageError(
+                "--pilot is for files; records without files are imported whole", remedy="Take a few with --limit N."
+            )
         if run_options.dry_run:
             forecast = self.look_ahead(importer, run_options)
             if options["json"]:
@@ -236,6 +243,7 @@ class ImportCommand(UnladeCommand):
         places = [options["from_path"]] if isinstance(options["from_path"], str) else options["from_path"] or [""]
         return RunOptions(
             limit=options["limit"],
+            pilot=options["pilot"],
             batch_size=_given(options["batch_size"], settings["UNLADE_BATCH_SIZE"]),
             concurrency=_given(options["concurrency"], settings["UNLADE_CONCURRENCY"]),
             max_bytes=options["max_bytes"],
@@ -288,12 +296,31 @@ class ImportCommand(UnladeCommand):
                 return run_records(importer, self.rigging, run_options, reporter, on_start=later.bind)
             return run_import(importer, self.rigging, run_options, reporter, on_start=later.bind)
 
+    def _pilot_page(self, importer: ContainerImport, ended: Ended, options: dict[str, Any]) -> int:
+        """What a pilot learnt, in place of the summary."""
+        from unlade.pilot import page, text
+        from unlade.pilot.ending import learnt
+        from unlade.report.command import paper_options
+
+        if ended.error is not None and ended.exit_code not in (0, 3, 75, 130):
+            self.complain(ended.error)
+        rig = self.rigging
+        found = learnt(importer, ended, rig)
+        if options["verbosity"] > 0 and not options["json"]:
+            draw = paper_options(self.stdout, options)
+            self.say(text.render(found, rig.clock(), zone=rig.zone(), **draw).rstrip())
+        if options["json"]:
+            self.print_json(ended_json(ended) | {"pilot": page.as_json(found)})
+        return ended.exit_code
+
     def summarise(
         self, importer: ContainerImport, ended: Ended, run_options: RunOptions, options: dict[str, Any]
     ) -> int:
         """The summary for a person, and the JSON object for a program."""
         from unlade.report.summary import run_text
 
+        if run_options.pilot:
+            return self._pilot_page(importer, ended, options)
         if ended.error is not None and ended.exit_code not in (0, 3, 75, 130):
             self.complain(ended.error)
         if options["verbosity"] > 0 and not options["json"]:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import FrameType
 from typing import Protocol
@@ -54,6 +54,7 @@ class Ended:
     exit_code: int
     error: UnladeError | None = None
     retry_at: datetime | None = None
+    voyage: Voyage | None = None  #: of an import of files
 
 
 class Sailing(Protocol):
@@ -115,7 +116,7 @@ def run_import(
         )
         if on_start is not None:
             on_start(voyage)
-        return sail_and_close(voyage, books, line, options, rig, reporter)
+        return replace(sail_and_close(voyage, books, line, options, rig, reporter), voyage=voyage)
 
 
 def sail_and_close(

@@ -14,6 +14,7 @@ class RunOptions:
     """Options of one run. Sizes in bytes; None where there is no limit."""
 
     limit: int | None = None  #: items for which a download is started
+    pilot: int | None = None  #: items of a sample that differs as much as a listing shows
     batch_size: int = 100  #: records per request
     concurrency: int = 4  #: downloads at once, at the most
     max_bytes: int | None = None
@@ -49,8 +50,21 @@ class RunOptions:
             raise UsageError("--max-rate must be more than nothing")
         if self.limit is not None and self.limit < 0:
             raise UsageError("--limit must be 0 or more")
+        if self.pilot is not None:
+            self._check_pilot(self.pilot)
         if self.max_time is not None and self.max_time <= timedelta(0):
             raise UsageError("--max-time must be more than nothing")
+
+    def _check_pilot(self, number: int) -> None:
+        if number < 1:
+            raise UsageError("--pilot must be 1 or more")
+        choosing = ("limit", "only", "changed", "final", "retry_failed", "dry_run")
+        beside = [name for name in choosing if getattr(self, name) not in (None, (), False)]
+        if beside:
+            raise UsageError(
+                f"--pilot and --{beside[0].replace('_', '-')} do not go together: a pilot chooses its items by itself",
+                remedy="Leave one of them out.",
+            )
 
     def to_json(self) -> dict[str, Any]:
         """For the ledger; durations in seconds."""

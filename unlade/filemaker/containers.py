@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import email.message
 import re
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -94,6 +96,7 @@ class _Try:
     cookies: dict[str, str]
     wire: Wire
     hops: int = 0
+    relative: bool | None = None  #: whether the last redirect named no host
 
 
 class Containers:
@@ -112,6 +115,9 @@ class Containers:
         self._session = session
         self._gate = gate
         self._clock = clock
+        #: How files were handed out, and how many downloads were so.
+        self.seen: Counter[ContainerPolicy] = Counter()
+        self._lock = threading.Lock()
 
     @contextmanager
     def open(
@@ -182,6 +188,9 @@ class Containers:
             if status >= 300 or (status == 206 and not ranged):
                 self._refuse(answer, trial, what)
             start = trial.resume_at if status == 206 else 0
+            policy = ContainerPolicy("protected", trial.relative) if trial.hops > 1 else ContainerPolicy("open")
+            with self._lock:
+                self.seen[policy] += 1
             return ContainerDownload(answer, trial.wire, start, _whole(answer), trial.hops)
 
     def _hop(self, trial: _Try, ranged: bool) -> Answer:
@@ -209,6 +218,7 @@ class Containers:
             raise StaleLink(f"{what}: the host redirects in a circle", wire=trial.wire, status=answer.status)
         trial.cookies |= fresh
         location = answer.headers.get("location", "")
+        trial.relative = "//" not in location.partition("?")[0]
         link = follow(location, trial.link, self._config.host, self._config.port)
         if link is None:
             raise Unreadable(

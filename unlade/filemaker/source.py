@@ -156,6 +156,11 @@ class DataApiSource:
         fattest = sorted(((name, size // number) for name, size in sizes.items()), key=lambda pair: -pair[1])
         return Weight(len(rows), sum(_json_size("", row) for row in rows) // number, tuple(fattest[:10]))
 
+    @property
+    def policies(self) -> Mapping[ContainerPolicy, int]:
+        """How files were handed out until now, and how many downloads were so."""
+        return dict(self._containers.seen)
+
     def policy(self, record: SourceRecord, ref: ContainerRef) -> ContainerPolicy:
         """How this host hands out containers. Stops at hop 1, or after the head in open mode; the link is spent."""
         booking = self._toll.reserve("probe", 2 * HEAD)

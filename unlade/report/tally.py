@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Count, Min, Q
 
-from unlade.importer import ContainerImport
+from unlade.importer import ContainerImport, declared_all
 from unlade.ledger.models import Source, state_counts
 from unlade.report.figures import Groups, OpenFigures
 from unlade.report.reasons import reason, remedy
@@ -18,6 +18,12 @@ from unlade.states import STORED, ItemState
 _VANISH_FIRST = ("imported", "unlinked", "empty", "accepted", "quarantined", "failed", "pending")
 
 _DONE = (ItemState.IMPORTED, ItemState.ACCEPTED)
+
+
+def in_use() -> dict[str, ContainerImport]:
+    """Every declared import of files, and those of records that were ever run: what is told of when nobody says what."""
+    used = set(Source.objects.values_list("name", flat=True))
+    return {name: importer for name, importer in declared_all().items() if importer.carries == "files" or name in used}
 
 
 def totals_of(source: Source) -> tuple[dict[str, int], int]:
@@ -55,7 +61,7 @@ def open_of(row: Source, command: str) -> tuple[OpenFigures, ...]:
     )
     merged: dict[tuple[str, str, bool], tuple[int, datetime | None]] = {}
     for group in groups:
-        key = (group["state"], group["reason"], _needs_person(group["state"], group["reason"], group["final"]))
+        key = (group["state"], group["reason"], needs_person(group["state"], group["reason"], group["final"]))
         count, due = merged.get(key, (0, None))
         dues = [moment for moment in (due, group["due"]) if moment is not None]
         merged[key] = (count + group["count"], min(dues, default=None))
@@ -70,7 +76,8 @@ def open_of(row: Source, command: str) -> tuple[OpenFigures, ...]:
     return tuple(sorted(lines, key=lambda line: (rank[ItemState(line.state)], -line.count, line.reason)))
 
 
-def _needs_person(state: str, code: str, final: bool) -> bool:
+def needs_person(state: str, code: str, final: bool) -> bool:
+    """Whether no run brings such an item to an end by itself."""
     if state == ItemState.FAILED:
         return bool(final)
     if state == ItemState.QUARANTINED:

@@ -20,7 +20,7 @@ from unlade.places import NothingThere, settle_place
 from unlade.report.summary import runs_json
 
 #: Options that speak of one import's records or files.
-_OF_ONE = ("only", "expect", "metadata", "columns", "match", "report")
+_OF_ONE = ("only", "pilot", "expect", "metadata", "columns", "match", "report")
 
 
 @dataclass
