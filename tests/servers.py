@@ -205,8 +205,9 @@ def postgres_programs() -> Path | None:
     return None
 
 
-def start_postgres(*, wait: float = 60) -> PostgresServer:
-    """Start PostgreSQL with its data in a temporary folder. Raises `RuntimeError` when it does not come up.
+def start_postgres(*, wait: float = 60, **more: str) -> PostgresServer:
+    """Start PostgreSQL with its data in a temporary folder, with `more` settings. Raises `RuntimeError` when it does
+    not come up.
 
     PostgreSQL refuses to run as root: then it runs as `postgres` or `nobody`, in a folder of theirs.
     """
@@ -233,7 +234,7 @@ def start_postgres(*, wait: float = 60) -> PostgresServer:
         raise RuntimeError(f"initdb failed: {made.stderr.decode(errors='replace')[-1000:]}")
     options = {
         "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", "synchronous_commit": "off",
-        "full_page_writes": "off", "shared_buffers": "32MB", "max_connections": "60", "timezone": "UTC",
+        "full_page_writes": "off", "shared_buffers": "32MB", "max_connections": "60", "timezone": "UTC", **more,
     }  # fmt: skip
     command = [str(programs / "postgres"), "-D", str(data), "-p", str(port)]
     for name, value in options.items():

@@ -46,6 +46,7 @@ class Order:
     search_store: bool = False
     confirm_gone: bool = False
     refetch: bool = False
+    held: tuple[str, str] = ("", "")  #: key and sha256 of the file that it has, when a new one is looked for
     owner_in_key: str = ""  #: instead of the record's, where a person had the file moved
 
     @property
@@ -65,6 +66,7 @@ def order_for(item: Item, record: SourceRecord | None, **more: Any) -> Order:
         Attempt(entry["field"], entry["result"], entry.get("detail", ""), entry.get("size")) for entry in item.attempts
     )
     if more.get("refetch"):
+        more["held"] = (item.key, item.sha256)
         prior = ()  # what was known of the old files says nothing of the new ones
     stored_key = item.key if item.key and item.state in ("pending", "failed") else ""
     # Of an item that came by another road, the record in hand knows its id on this one.
@@ -194,6 +196,8 @@ class Agenda:
         assert walk is not None
         if self._local:
             self._walk = None if walk.complete else walk
+            if walk.complete:
+                self._books.files_gone(self._pass_began)
             return
         anchor = page.records[-1].record_id if page.records else self._books.source.anchor
         self._books.listed_through(walk.reached, anchor, walk.complete)

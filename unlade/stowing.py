@@ -12,7 +12,7 @@ from unlade.agenda import Order
 from unlade.cargo import Content, Facts, Outcome, Parcel, Stored
 from unlade.errors import Transient
 from unlade.importer import ContainerImport
-from unlade.keys import damaged_key, thumbnail_key
+from unlade.keys import damaged_key, stem_of, thumbnail_key
 from unlade.landing import landing_of
 from unlade.states import ItemState
 from unlade.store import Store
@@ -40,7 +40,7 @@ def stow(order: Order, haul: Haul, ship: Hold, spare: Stored | None) -> Outcome:
     landing = landing_of(ship.importer, haul.record, order.slot, order.owner_in_key)
     key = landing.key(content.extension)
     facts = landing.facts(parcel, haul.record, state)
-    stored = _put(key, parcel, content, facts, ship)
+    stored = _held(order, key, parcel) or _put(key, parcel, content, facts, ship)
     thumbnail = _stow_thumbnail(stored, content, facts, ship)
     if good and haul.damaged:
         spare = _stow_spare(stored, haul, landing.facts, ship)
@@ -78,6 +78,14 @@ def _stow_spare(stored: Stored, haul: Haul, facts_for: Callable[..., Facts], shi
     facts = facts_for(parcel, haul.record, S.QUARANTINED)
     key = damaged_key(stored.key, facts.field_number, content.extension)
     return _put(key, parcel, content, facts, ship)
+
+
+def _held(order: Order, key: str, parcel: Parcel) -> Stored | None:
+    """The object that the item has already, when the file turns out to be the same as before."""
+    held, sha256 = order.held
+    if sha256 != parcel.sha256 or not (held == key or held.startswith(f"{stem_of(key)}~")):
+        return None
+    return Stored(held, parcel.size, sha256, existed=True)
 
 
 def _put(key: str, parcel: Parcel, content: Content, facts: Facts, ship: Hold) -> Stored:

@@ -19,10 +19,12 @@ from unlade import bulk
 from unlade.cargo import Content, Outcome, RefStatus, SourceRecord
 from unlade.importer import Consignment, ContainerImport
 from unlade.ledger.books import Books
+from unlade.ledger.choice import whose
 from unlade.ledger.events import lean, settled_detail
 from unlade.ledger.models import Event, Item
 from unlade.ledger.pages import _size_hint
 from unlade.owners import normalise_ref, normalise_refs
+from unlade.signals import item_settled
 from unlade.states import ItemState
 
 _REFERENCES = {"source_id", "in_hand_id", "settled_in_id"}
@@ -45,8 +47,10 @@ class _Draft:
 
 
 def is_plain(importer: ContainerImport) -> bool:
-    """Whether this import's records can come by this way: one item a record, known by the declared identity."""
-    return not importer.each and type(importer).identity_of is ContainerImport.identity_of
+    """Whether this import's records can come by this way: one item a record, known by the declared identity,
+    and nobody who wants to hear of each (`unlade.signals`)."""
+    kind = type(importer)
+    return not importer.each and kind.identity_of is ContainerImport.identity_of and not item_settled.has_listeners(kind)
 
 
 def may_be_fresh(importer: ContainerImport, record: SourceRecord) -> bool:
@@ -78,32 +82,33 @@ def settle_fresh(
     raised: then nothing of them is written.
     """
     importer = books.importer
-    matches = books.owners.find(importer.owner_refs_of(record) for record, outcome in entries if outcome.stored)
-    drafts: list[Any] = []
-    stored: list[tuple[Consignment, Content]] = []
-    landed: list[Any] = []
-    owners: list[Any] = []
-    for record, given in entries:
-        outcome = given
-        draft = _Draft(
+    drafts: list[Any] = [
+        _Draft(
             record_id=record.record_id,
             road=books.road,
             mod_id=record.mod_id,
             known_size=_size_hint(importer, record),
             seen_at=now,
         )
-        owner = None
-        if outcome.stored is not None and outcome.content is not None:
-            match = matches[normalise_refs(importer.owner_refs_of(record))]
-            consignment, outcome = books._consign(record, outcome, match)
-            stored.append((consignment, given.content))  # type: ignore[arg-type]
-            landed.append(draft)
-            owner = match.owner
-        books._apply(cast(Item, draft), record, outcome, now)
-        drafts.append(draft)
-        owners.append(owner)
+        for record, _ in entries
+    ]
+    landed = [
+        (draft, record, outcome)
+        for draft, (record, outcome) in zip(drafts, entries, strict=True)
+        if outcome.stored is not None and outcome.content is not None
+    ]
+    matches = whose(books.owners, [(draft, importer.owner_refs_of(record)) for draft, record, _ in landed])
+    consigned: dict[int, tuple[Consignment, Outcome]] = {}
+    for (draft, record, outcome), match in zip(landed, matches, strict=True):
+        consigned[id(draft)] = books._consign(record, outcome, match)
+    stored = [(consigned[id(draft)][0], cast(Content, outcome.content)) for draft, _, outcome in landed]
+    owners: list[Any] = []
+    for draft, (record, given) in zip(drafts, entries, strict=True):
+        consignment, outcome = consigned.get(id(draft), (None, given))
+        books._apply(draft, record, outcome, now)
+        owners.append(consignment.owner if consignment is not None else None)
     told, keys = _write_rows(importer, stored)
-    for draft, key in zip(landed, keys, strict=True):
+    for (draft, _, _), key in zip(landed, keys, strict=True):
         draft.row = str(key) if key is not None else ""
     columns = dict(zip(_PLAIN, zip(*map(_values_of, drafts), strict=True), strict=True))
     columns |= {

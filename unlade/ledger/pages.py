@@ -326,6 +326,12 @@ class PageBooks(OutcomeBooks):
         item.save(update_fields=SETTLED_FIELDS)
         note(item, "edited", now, self.run, **settled_detail(item))
 
+    def files_gone(self, moment: datetime) -> None:
+        """Files of a tree that were no record of their own (`file=...`) and that this pass did not meet."""
+        if self.road == Road.FOLDER:
+            for item in self.missing_since(moment).filter(road=self.road, record_id__startswith="file=", row=""):
+                self.gone(item, moment)
+
     def missing_since(self, moment: datetime) -> QuerySet[Item]:
         """Items that a full pass that began at `moment` did not meet."""
         return self.source.items.filter(gone_at=None, seen_at__lt=moment)
