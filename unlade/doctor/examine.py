@@ -115,5 +115,8 @@ def _look_at_import(
         return there.look_at_policy(f"{name} files", importer, visit.source(importer))
 
     found.check(f"{name} layout", layout, needs=["login"])
-    for what, look in (("fields", fields), ("records", records), ("weight", weight), ("files", files)):
+    looks = [("fields", fields), ("records", records), ("weight", weight)]
+    if importer.carries == "files":
+        looks.append(("files", files))
+    for what, look in looks:
         found.check(f"{name} {what}", look, needs=[f"{name} layout"])

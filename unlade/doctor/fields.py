@@ -8,6 +8,7 @@ from unlade.doctor.lines import Level, Line
 from unlade.filemaker import Layout, LayoutField
 from unlade.filemaker.metadata import base_name
 from unlade.importer import ContainerImport
+from unlade.records.declaring import RecordImport
 
 _MISSING = "Put it on layout {layout} (it need not be visible to anybody else), or correct its name in the declaration."
 
@@ -33,6 +34,8 @@ def check_fields(topic: str, importer: ContainerImport, layout: Layout, *, marke
         lines = list(_value(topic, layout, role, name))
         yield from lines
         good += [] if any(line.level == "error" for line in lines) else [name]
+    if isinstance(importer, RecordImport):
+        yield from _portals(topic, importer, layout)
     if importer.marker:
         yield from _marker(topic, layout, importer.marker, wanted=marker_wanted)
     if good:
@@ -62,6 +65,35 @@ def _plain(importer: ContainerImport) -> Iterator[tuple[str, str]]:
     for role in ("category", "original_name", "size_field", "digest_field"):
         if name := getattr(importer, role):
             yield role, name
+    if isinstance(importer, RecordImport):
+        known = {importer.identity}
+        yield from (("value", name) for name in importer.fields_needed() if name not in known)
+
+
+def _portals(topic: str, importer: RecordImport, layout: Layout) -> Iterator[Line]:
+    """Portals that are not as declared; one line for each that is."""
+    for portal, rows in importer.portals.items():
+        shown = layout.portals.get(portal)
+        if shown is None:
+            there = ", ".join(layout.portals) or "none"
+            yield Line(
+                "error",
+                topic,
+                f"layout {layout.name} has no portal {portal}; it has {there}",
+                "A portal goes by its object name, without one by its table's. Correct it, or put it on the layout.",
+            )
+            continue
+        names = {entry.name.rpartition("::")[2] for entry in shown}
+        missing = [name for name in rows.fields_needed() if name not in names]
+        if missing:
+            yield Line(
+                "error",
+                topic,
+                f"portal {portal} shows no {', '.join(missing)}",
+                "Put the field into the portal, or correct its name in the declaration.",
+            )
+        else:
+            yield Line("ok", topic, f"portal {portal} shows {', '.join(rows.fields_needed()) or 'its rows'}")
 
 
 def _absent(topic: str, layout: Layout, name: str, level: Level = "error") -> Line:

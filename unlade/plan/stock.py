@@ -22,6 +22,9 @@ _SAMPLE = 4000
 #: Speed and overhead are those of so many runs.
 _RUNS = 10
 
+#: What a record of a lean layout weighs on the wire in bytes, and how many come in a second, before any was seen.
+_RECORD, _RECORD_RATE = 2_000, 100.0
+
 #: A run with fewer downloads tells nothing about speed.
 _TELLING = 5
 
@@ -57,6 +60,8 @@ def stock_of(importer: ContainerImport) -> Stock:
     if row is None:
         return Stock(importer.name, importer.noun, Prospect(Outlook(items=0)), False, 0)
     totals, _ = totals_of(row)
+    if importer.carries == "records":
+        return _records(importer, row, totals[ItemState.PENDING])
     failed = row.items.filter(state=ItemState.FAILED, final=False, gone_at=None).count()
     stored = row.items.filter(state__in=list(STORED), gone_at=None, size__gt=0)
     sizes = sizes_seen(row)
@@ -70,6 +75,15 @@ def stock_of(importer: ContainerImport) -> Stock:
         sampled=len(sizes),
         here=sum(sizes) if len(sizes) < _SAMPLE else _whole(stored),
     )
+
+
+def _records(importer: ContainerImport, row: Source, pending: int) -> Stock:
+    """Records without files: each costs its part of a page."""
+    runs = row.runs.filter(road="api", found__gt=0, outcome=RunOutcome.DONE).order_by("-number")[:_RUNS]
+    seen = [(run.api_bytes + run.header_bytes) // run.found for run in runs if run.found]
+    size = max(1, sum(seen) // len(seen)) if seen else _RECORD
+    outlook = Outlook(items=pending, seen=(size,), overhead=0, requests_per_item=0.01, rate=_RECORD_RATE)
+    return Stock(importer.name, importer.noun, Prospect(outlook), row.found is not None, len(seen))
 
 
 def to_come(totals: Mapping[str, int], retriable: int) -> int:

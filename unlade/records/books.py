@@ -70,7 +70,9 @@ class RecordBooks(Books):
                     continue
                 row = written.get(verdict.record.record_id)
                 item = self._settled_item(verdict, row, now)
-                item.notes += notes.get(verdict.record.record_id, [])
+                said = notes.get(verdict.record.record_id, [])
+                item.notes += said
+                item.detail = "; ".join(filter(None, [item.detail, *said]))
                 (fresh if item.pk is None else known).append(item)
                 rows_of.append((item, row))
             Item.objects.bulk_create(fresh)

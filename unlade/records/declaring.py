@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,7 +10,7 @@ from django.apps import apps
 from django.db.models import Field, Model
 
 from unlade.cargo import SourceRecord
-from unlade.importer import ContainerImport
+from unlade.importer import ContainerImport, RowFacts
 from unlade.owners import Owner
 from unlade.records.converting import Converter, plain, text
 
@@ -147,6 +147,13 @@ class RecordImport(ContainerImport):
     def identity_of(self, record: SourceRecord) -> str:
         """The identity's value, trimmed; "" when missing."""
         return plain(record.fields.get(self.identity, ""))
+
+    def rows(self, pks: Sequence[str]) -> Mapping[str, RowFacts]:
+        """The rows with these primary keys; `owner` is the first link's."""
+        link = next(iter(self.links()), None)
+        attname = self.model_field(link).attname if link else "pk"
+        found = self.model_class._base_manager.filter(pk__in=list(pks)).values_list("pk", attname)
+        return {str(pk): RowFacts(key="", owner=owner if link else None) for pk, owner in found}
 
     def fields_needed(self) -> list[str]:
         """Every field that must be on the layout."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from typing import Any, TypeVar
 
@@ -11,10 +11,14 @@ from django.core.management import get_commands
 
 from unlade.errors import UsageError
 from unlade.governor.quiet import parse_quiet_hours
+from unlade.importer import get_any_import
 from unlade.schedule.timing import Schedule, parse_daily
 from unlade.units import parse_duration, parse_size
 
 T = TypeVar("T")
+
+#: In the place of a name: all declared imports in order, by `import_filemaker_all`.
+ALL = "all"
 
 
 def add_schedule(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +46,14 @@ def schedule_from(options: Mapping[str, Any]) -> Schedule:
         return Schedule(options["every"], options["daily"])
     except ValueError as error:
         raise UsageError(str(error), remedy="Say when: --every 6h, or --daily 02:00.") from None
+
+
+def names_of(words: Sequence[str]) -> list[str]:
+    """Declared imports, of files or of records, or `all`: every one of them in order, by one command.
+
+    Raises `UsageError` for a name that is none.
+    """
+    return list(dict.fromkeys(ALL if word == ALL else get_any_import(word).name for word in words))
 
 
 def import_words(name: str, options: Mapping[str, Any]) -> tuple[str, ...]:

@@ -46,9 +46,11 @@ class Came:
     @property
     def retry_at(self) -> datetime | None:
         """Until when it was told to wait."""
-        text = self.told.get("retry_at")
+        sources = self.told.get("sources")
+        told = sources.values() if isinstance(sources, Mapping) else [self.told]
+        texts = [each.get("retry_at") for each in told if isinstance(each, Mapping)]
         try:
-            return datetime.fromisoformat(text).astimezone(UTC) if text else None
+            return min((datetime.fromisoformat(text).astimezone(UTC) for text in texts if text), default=None)
         except (TypeError, ValueError):
             return None
 
@@ -175,6 +177,9 @@ def told(came: Came, took: timedelta) -> str:
     figures: Any = came.told
     outcome = str(figures.get("outcome") or {75: "paused", 130: "interrupted"}.get(came.exit_code, "failed"))
     parts = [f"{outcome} after {format_duration(took)} (exit {came.exit_code})"]
+    sources: Any = figures.get("sources")
+    if isinstance(sources, Mapping):
+        parts += [f"{name} {each['outcome']}" for name, each in sources.items() if each["outcome"] != "done"]
     this_run = figures.get("this_run") or {}
     parts += [f"{format_count(count)} {state}" for state, count in this_run.items() if count and state != "skipped"]
     if figures.get("bytes"):

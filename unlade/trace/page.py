@@ -11,6 +11,7 @@ from rich.text import Text
 from unlade.importer import ContainerImport
 from unlade.ledger import events
 from unlade.ledger.models import Item
+from unlade.records.declaring import RecordImport
 from unlade.report.advice import MANAGE
 from unlade.report.paper import STYLES, Paper, grid
 from unlade.report.reasons import reason
@@ -60,9 +61,17 @@ def _what_it_was(table: Any, story: Story) -> None:
     _row(table, "date", f"{day}{raw}")
 
 
+def _owner_noun(importer: ContainerImport) -> str:
+    """What this project calls the one that a file, or a record, belongs to."""
+    if isinstance(importer, RecordImport):
+        link = next(iter(importer.links().values()), None)
+        return str(link.owner.model_class._meta.verbose_name) if link else "owner"
+    return str(importer.owner.model_class._meta.verbose_name) if importer.owner else "owner"
+
+
 def _what_it_is(table: Any, story: Story, importer: ContainerImport, zone: tzinfo) -> None:
     item = story.item
-    owner = importer.owner.model_class._meta.verbose_name if importer.owner else "owner"
+    owner = _owner_noun(importer)
     meaning = MEANING.get(item.state, "").replace("{owner}", str(owner))
     why = f" ({item.reason})" if item.reason else ""
     _row(table, "state", Text.assemble((item.state, STYLES.get(item.state, "")), f": {meaning}{why}"))

@@ -46,6 +46,7 @@ class Verdict:
     """
 
     source: str
+    carries: str = "files"  #: `records`: there are rows alone
     found: int | None = None
     count_is: str = "records"
     counted_at: datetime | None = None

@@ -55,6 +55,10 @@ KINDS: dict[str, Kind] = {
         "An object says that it is this import's, and the ledger does not know its record.",
         "Run the import: it meets the record again. If it was deleted in FileMaker, take the object away:",
     ),
+    "record_missing": Kind(_D, "The record's row is not in the database.", "The next run writes it again:"),
+    "record_id": Kind(
+        _D, "The record's row has another FileMaker id.", "See which of them is right; a run makes what is missing:"
+    ),
     "thumbnail_missing": Kind(_W, "The thumbnail is not in the store.", "Have it made anew:"),
     "spare_missing": Kind(
         _W, "The damaged better copy that lay beside a lesser one is not in the store.", "Nothing needs it."
@@ -115,6 +119,8 @@ class Finding:
             "linked_by_hand": (f'{resolve} --accept "linked by hand"',),
             "thumbnail_missing": (f"{resolve} --row",),
             "stranger": _removal(self.url, self.key),
+            "record_missing": (run,),
+            "record_id": (f"{MANAGE} filemaker_trace {shlex.quote(self.record_id)} --source {self.source}", run),
             "orphan": (run, *_removal(self.url, self.key)),
             "unrecorded": (run,),
         }.get(self.kind, ())

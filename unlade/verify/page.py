@@ -54,6 +54,9 @@ def _headline(verdict: Verdict, importer: ContainerImport) -> str:
     if verdict.found is None:
         return f"{verdict.source}: nothing was imported yet"
     here = plural(verdict.stored - verdict.gone_stored, importer.noun)
+    if verdict.carries == "records":
+        rest = f"; {format_count(verdict.open)} of {format_count(verdict.found)} are open" if verdict.open else ""
+        return f"{verdict.source}: nothing differs, {here} have their rows{rest}"
     how = "read and" if verdict.reading and verdict.reading.finished else "listed and"
     rest = f"; {format_count(verdict.open)} of {format_count(verdict.found)} are open" if verdict.open else ""
     return f"{verdict.source}: nothing differs, {here} {how} compared{rest}"
@@ -78,6 +81,9 @@ def _figures(paper: Paper, verdict: Verdict, zone: tzinfo) -> None:
             format_count(verdict.rows),
             Text(f"of {format_count(verdict.with_row)} that belong here", style="dim"),
         )
+    if verdict.carries == "records":
+        paper.put(table)
+        return
     size = format_size(verdict.object_bytes)
     table.add_row("  files stored", format_count(verdict.objects), Text(f"of {whole}{gone}, {size}", style="dim"))
     table.add_row(
@@ -139,6 +145,8 @@ def _next(verdict: Verdict) -> tuple[str, str]:
         return "Some are not settled yet; go on with:", import_command(verdict.source)
     if verdict.open:
         return "Work off what is open:", f"{MANAGE} filemaker_worklist {verdict.source}"
+    if verdict.carries == "records":
+        return "Nothing: source, ledger and rows agree.", ""
     if verdict.reading is None:
         return "By the listing all agree. To prove every byte:", f"{again} --read"
     return "Nothing: source, ledger, rows and store agree, byte by byte.", ""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import CommandParser
 from django.db import DatabaseError, connection
 
 from unlade.commands import UnladeCommand
-from unlade.importer import get_import
+from unlade.importer import declared_all
 from unlade.ledger.models import Run
-from unlade.schedule.asked import add_limits, add_schedule, import_words, schedule_from
+from unlade.schedule.asked import ALL, add_limits, add_schedule, import_words, names_of, schedule_from
 from unlade.schedule.daemon import Daemon, LastRun, Processes, until_told
 from unlade.schedule.entry import program
 from unlade.states import RunOutcome
@@ -23,13 +24,15 @@ class Command(UnladeCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("names", nargs="+", metavar="NAME", help="declared imports")
+        parser.add_argument(
+            "names", nargs="+", metavar="NAME", help="declared imports, or `all`: all in order, by one command"
+        )
         add_schedule(parser)
         add_limits(parser)
 
     def work(self, **options: Any) -> int:
         """Until somebody says stop."""
-        names = list(dict.fromkeys(get_import(name).name for name in options["names"]))
+        names = names_of(options["names"])
         rig, base = self.rigging, program(sys.argv, sys.executable)
         module = os.environ.get("DJANGO_SETTINGS_MODULE")
         tail = ("--json", *(("--settings", module) if module else ()))
@@ -40,13 +43,12 @@ class Command(UnladeCommand):
 
         def last_run(name: str) -> LastRun | None:
             try:
-                run = Run.objects.filter(source__name=name).order_by("-number").first()
+                return _last_of(list(declared_all()) if name == ALL else [name])
             except DatabaseError as error:
                 say(f"{name}: the database cannot be asked for the last run: {str(error).splitlines()[0]}")
                 return None
             finally:
                 connection.close()  # it would only grow old until the next look
-            return known(run) if run else None
 
         daemon = Daemon(
             names,
@@ -62,6 +64,16 @@ class Command(UnladeCommand):
         if options["json"]:
             self.print_json({"outcome": "interrupted", "runs": daemon.runs, "exit": 130})
         return 130
+
+
+def _last_of(names: Sequence[str]) -> LastRun | None:
+    """The last run of one import; of several, the last run of each as one that ran as long ago as the oldest."""
+    newest = (Run.objects.filter(source__name=name).order_by("-number").first() for name in names)
+    runs = [known(run) for run in newest if run is not None]
+    if not runs:
+        return None
+    waits = [run.go_on_at for run in runs if run.go_on_at is not None]
+    return LastRun(min(run.started_at for run in runs), min(waits, default=None))
 
 
 def known(run: Run) -> LastRun:

@@ -10,7 +10,7 @@ from unlade.commands import UnladeCommand
 from unlade.doctor.examine import examine
 from unlade.doctor.lines import as_json, exit_code
 from unlade.doctor.text import render
-from unlade.importer import declared, get_import
+from unlade.importer import declared_all, get_any_import
 from unlade.report.advice import import_command
 from unlade.report.command import paper_options
 from unlade.store import iam_policy
@@ -29,7 +29,7 @@ class Command(UnladeCommand):
         if options["iam_policy"]:
             self.say(iam_policy(settings.need("UNLADE_STORE")))
             return 0
-        imports = [get_import(options["name"])] if options["name"] else list(declared().values())
+        imports = [get_any_import(options["name"])] if options["name"] else list(declared_all().values())
         lines = examine(imports, self.rigging)
         code = exit_code(lines)
         if options["json"]:

@@ -12,7 +12,7 @@ from django.core.management.base import CommandParser
 from unlade.commands import UnladeCommand, size_argument
 from unlade.errors import SettingsError
 from unlade.governor.budget import Budget, opened
-from unlade.importer import declared, get_import
+from unlade.importer import get_any_import
 from unlade.ledger.models import Host
 from unlade.plan import markdown, text
 from unlade.plan.as_json import plan_json
@@ -23,6 +23,7 @@ from unlade.plan.plot import write_plot
 from unlade.plan.roads import Market, Speeds
 from unlade.plan.stock import upload_speed
 from unlade.report.command import paper_options
+from unlade.report.tally import in_use
 from unlade.rigging import Rigging
 
 
@@ -73,7 +74,7 @@ class Command(UnladeCommand):
         parser.add_argument("--block-size", type=block_argument, metavar="SIZE", help="that a block is, 24GB")
 
     def work(self, **options: Any) -> int:
-        imports = {name: get_import(name) for name in options["names"]} or declared()
+        imports = {name: get_any_import(name) for name in options["names"]} or in_use()
         rig = self.rigging
         budget, host = _host(rig)
         found = compare(

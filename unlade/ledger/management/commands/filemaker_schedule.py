@@ -16,9 +16,9 @@ from dotenv import dotenv_values
 
 from unlade.commands import UnladeCommand, duration_argument
 from unlade.errors import UsageError
-from unlade.importer import declared, get_import
+from unlade.report.tally import in_use
 from unlade.schedule import surroundings
-from unlade.schedule.asked import add_limits, add_schedule, import_words, schedule_from
+from unlade.schedule.asked import add_limits, add_schedule, import_words, names_of, schedule_from
 from unlade.schedule.cron import Cron
 from unlade.schedule.doing import Doer, machine_time
 from unlade.schedule.entry import Entry, Place, ident_of, program
@@ -41,7 +41,9 @@ class Command(UnladeCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("action", choices=["show", "install", "remove"])
-        parser.add_argument("names", nargs="*", metavar="NAME", help="declared imports; all of them by default")
+        parser.add_argument(
+            "names", nargs="*", metavar="NAME", help="declared imports, or `all`: all in order, by one entry"
+        )
         parser.add_argument(
             "--as", dest="scheduler", choices=sorted(SCHEDULERS), help="the scheduler (this machine's usual one)"
         )
@@ -54,7 +56,7 @@ class Command(UnladeCommand):
 
     def work(self, **options: Any) -> int:
         """Show, do, try out."""
-        names = [get_import(name).name for name in options["names"]] or list(declared())
+        names = names_of(options["names"]) or list(in_use())
         if not names:
             raise UsageError("no import is declared")
         scheduler = SCHEDULERS[options["scheduler"] or usual()]

@@ -9,13 +9,13 @@ from django.core.management.base import CommandParser
 
 from unlade.commands import UnladeCommand
 from unlade.errors import UsageError
-from unlade.importer import ContainerImport, declared_all, get_any_import
-from unlade.ledger.models import Source
+from unlade.importer import ContainerImport, get_any_import
 from unlade.report import status_markdown, status_text
 from unlade.report.command import known_host, paper_options
 from unlade.report.sheet import write_sheet
 from unlade.report.status import gather
 from unlade.report.status_json import status_json
+from unlade.report.tally import in_use
 
 
 class Command(UnladeCommand):
@@ -29,7 +29,7 @@ class Command(UnladeCommand):
         parser.add_argument("--sheet-limit", type=int, default=200, metavar="N", help="pictures on the sheet (200)")
 
     def work(self, **options: Any) -> int:
-        imports = {name: get_any_import(name) for name in options["names"]} or _shown()
+        imports = {name: get_any_import(name) for name in options["names"]} or in_use()
         rig = self.rigging
         budget, host_key = known_host(rig)
         status = gather(
@@ -56,9 +56,3 @@ class Command(UnladeCommand):
             store.close()
         if not quiet:
             self.say(f"Contact sheet of {sheet.shown} of {sheet.total}: {sheet.path.absolute()}")
-
-
-def _shown() -> dict[str, ContainerImport]:
-    """Every import of files, and those of records that are in use: a project may have its patients from elsewhere."""
-    used = set(Source.objects.values_list("name", flat=True))
-    return {name: importer for name, importer in declared_all().items() if importer.carries == "files" or name in used}

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 
 from unlade.commands import UnladeCommand
 from unlade.errors import UnladeError
-from unlade.importer import ContainerImport, declared, get_import
+from unlade.importer import ContainerImport, declared_all, get_any_import
 from unlade.ledger.models import Item
 from unlade.report.command import paper_options
 from unlade.report.paper import Paper
@@ -36,7 +36,7 @@ class Command(UnladeCommand):
 
     def work(self, **options: Any) -> int:
         name, text = options["source"], str(options["what"])
-        imports = {name: get_import(name)} if name else declared()
+        imports = {name: get_any_import(name)} if name else declared_all()
         hits = search(text, imports)
         store = self._store() if hits else None
         try:

@@ -13,17 +13,20 @@ from unlade.against import compare
 from unlade.commands import UnladeCommand
 from unlade.errors import UsageError
 from unlade.fileroad import open_database
-from unlade.importer import ContainerImport, declared, get_import
+from unlade.importer import ContainerImport, get_any_import, get_import
 from unlade.ledger.models import Source
 from unlade.options import RunOptions
+from unlade.records.declaring import RecordImport
 from unlade.report.command import paper_options
 from unlade.report.private import write_private
+from unlade.report.tally import in_use
 from unlade.store import Store
 from unlade.verify.check import Verdict, check, stored_items
 from unlade.verify.page import as_json, render
 from unlade.verify.progress import ReadingShown
 from unlade.verify.reading import Progress as Step
 from unlade.verify.reading import read_all
+from unlade.verify.records import check_records
 
 
 class Command(UnladeCommand):
@@ -52,13 +55,17 @@ class Command(UnladeCommand):
             raise UsageError("--again belongs to --read and --against")
         if options["against"]:
             return self._against(options)
-        imports = {name: get_import(name) for name in options["names"]} or declared()
-        store = self.rigging.store()
-        try:
-            quiet = options["verbosity"] == 0
-            verdicts = {name: self._verify(each, store, options, quiet) for name, each in imports.items()}
-        finally:
-            store.close()
+        imports = {name: get_any_import(name) for name in options["names"]} or in_use()
+        quiet = options["verbosity"] == 0
+        verdicts: dict[str, Verdict] = {}
+        with ExitStack() as stack:
+            store: Store | None = None  # records have none
+            for name, each in imports.items():
+                if isinstance(each, RecordImport):
+                    verdicts[name] = check_records(each)
+                    continue
+                store = store or stack.enter_context(closing(self.rigging.store()))
+                verdicts[name] = self._verify(each, store, options, quiet)
         pages = {name: as_json(verdict) for name, verdict in verdicts.items()}
         code = max((verdict.exit_code for verdict in verdicts.values()), default=0)
         if options["report"]:
