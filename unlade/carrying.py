@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from unlade.agenda import Order
-from unlade.cargo import Facts, Outcome, Parcel, SourceRecord, Stored, Wire
+from unlade.cargo import Facts, Outcome, Parcel, Road, SourceRecord, Stored, Wire
 from unlade.errors import (
     Final,
     Interrupted,
@@ -118,8 +118,15 @@ def _in_store(order: Order, landing: Landing, ship: Ship) -> tuple[Parcel, Store
     info, facts = kept[0]
     spare = next((Stored(i.key, i.size, f.sha256, existed=True) for i, f in kept[1:] if f.state == S.QUARANTINED), None)
     taken = order.slot or importer.containers[facts.field_number]
+    local = ship.source.road is not Road.API
     writer = ship.spool.begin(
-        importer.name, order.spool_key, taken, record_id=order.record_id, mod_id=facts.mod_id, booking=""
+        importer.name,
+        f"lent {order.spool_key}" if local else order.spool_key,
+        taken,
+        record_id=order.record_id,
+        mod_id=facts.mod_id,
+        booking="",
+        passing=local,
     )
     try:
         with ship.store.open(info.key) as chunks:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from unlade.agenda import Order, order_for
-from unlade.cargo import Parcel, Road, Road
+from unlade.cargo import Parcel, Road
 from unlade.ledger.allowance import settle_left
 from unlade.ledger.books import Books
 from unlade.ledger.models import Item
@@ -30,7 +30,11 @@ def left_by_dead_runs(books: Books, ship: Ship, now: datetime) -> list[tuple[Ite
             if mark.booking.isdigit():
                 settle_left(int(mark.booking), books.run, mark.wire, now)
             if books.road != Road.API:
-                continue  # its name is a record id of the host, which may mean another record here
+                # Its name is a record id of the host, which may mean another record here: it waits for the next run
+                # over the API, unless nothing was paid for it.
+                if not mark.booking:
+                    ship.spool.discard(leftover)
+                continue
             parcels.setdefault(mark.item_key, []).append(leftover.parcel)
             slots[mark.item_key] = mark.record_id
         elif books.road != Road.API:
