@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,18 @@ def jpeg(seed: int, size: int = 3000) -> bytes:
 
 
 def images(
-    path: Path, count: int = 10, *, damaged: tuple[int, ...] = (), reference: int = 0, changed: tuple[int, ...] = ()
+    path: Path,
+    count: int = 10,
+    *,
+    damaged: tuple[int, ...] = (),
+    reference: int = 0,
+    changed: tuple[int, ...] = (),
+    picture: Callable[[int], bytes] = jpeg,
 ) -> Path:
     """A file of `count` records with one picture each; the first has two, and there is a global one.
 
     `damaged` are records whose bytes do not fit their MD5, `reference` one that holds a path only; `changed` records were
-    edited and hold another picture.
+    edited and hold another picture. `picture` makes one for a number; by default it only looks like one from outside.
     """
     records, objects = [], []
     for number in range(1, count + 1):
@@ -43,11 +50,11 @@ def images(
             values[2, 1] = Styled("image:x.jpg")
         edited = number in changed
         records.append(RecordSpec(number, values, 2 if edited else 1))
-        data = jpeg(number + 1000 * edited)
+        data = picture(number + 1000 * edited)
         streams = writer.picture(data, f"IMG {number}.jpg")
         objects.append(ObjectSpec(number, streams, digest=bytes(16) if number in damaged else None))
     objects.append(ObjectSpec(count + 1, writer.picture(b"hello", "a note.txt", type_=b"FILE")))
-    objects.append(ObjectSpec(count + 2, writer.picture(jpeg(5000), "logo.jpg")))
+    objects.append(ObjectSpec(count + 2, writer.picture(picture(5000), "logo.jpg")))
     tables = [
         TableSpec(129, "Images", FIELDS, records, {(5, 1): Ref(count + 2)}, objects),
         TableSpec(130, "Notes", [FieldSpec(1, "id")], [RecordSpec(1, {(1, 1): "x"})]),
