@@ -112,13 +112,13 @@ def _verdict(one: FieldFound, taken: Sequence[tuple[Declares, set[str]]], waiver
     missing = tuple(sorted((filled or {1}) - named))
     if not missing:
         return Verdict(one, "covered", tuple(by))
+    if one.exact and not one.filled and not one.set_apart:
+        return Verdict(one, "empty", tuple(by))
     waiver = next((each for each in waivers if _fits(each, one)), None)
     if waiver is not None:
         return Verdict(one, "waived", tuple(by), missing, waiver)
     if one.set_apart:
         return Verdict(one, "set apart", tuple(by), missing)
-    if one.exact and not one.filled:
-        return Verdict(one, "empty", tuple(by))
     return Verdict(one, "not covered", tuple(by), missing)
 
 

@@ -92,12 +92,15 @@ def waive(host: Host, name: str, reason: str, now: datetime, *, by: str = "") ->
     found = last_survey(host)
     if found is None:
         raise UsageError("No survey was made yet", remedy="Make one first; it shows what there is to waive.")
-    known = {verdict.name.casefold() for verdict in verdicts(found, [], [])}
+    names = [verdict.name for verdict in verdicts(found, [], [])]
     wanted = f"{table}::{field}".casefold()
-    if wanted not in known and (field or not any(each.startswith(wanted) for each in known)):
+    fits = [each for each in names if each.casefold() == wanted or (not field and each.casefold().startswith(wanted))]
+    if not fits:
         raise UsageError(
-            f"The last survey met no container {name}", remedy=f"It met {', '.join(sorted(known)[:20]) or 'none'}."
+            f"The last survey met no container {name}", remedy=f"It met {', '.join(names[:20]) or 'none'}."
         )
+    table, found_field = split_name(fits[0])
+    field = found_field if field else ""
     row, _ = Waiver.objects.update_or_create(
         host=host,
         table=table[:255],

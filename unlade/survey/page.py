@@ -71,7 +71,10 @@ TAIL = "</main></body></html>\n"
 
 
 def table(titles: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequence[str]], numbers: str = "") -> str:
-    """A table; cells are HTML already. `numbers` has a letter for each column: `n` for figures, `k` for keys."""
+    """A table; cells are HTML already, and without titles there is no head.
+
+    `numbers` has a letter for each column: `n` for figures, `k` for keys.
+    """
     kinds = numbers.ljust(len(titles), "-")
 
     def row(cells: Sequence[str], tag: str) -> str:
@@ -79,7 +82,8 @@ def table(titles: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequen
         return "<tr>" + "".join(f"<{tag}{k}>{cell}</{tag}>" for k, cell in zip(marked, cells, strict=True)) + "</tr>"
 
     body = "".join(row(cells, "td") for cells in rows)
-    return f'<div class="wide"><table>{row([escape(title) for title in titles], "th")}{body}</table></div>'
+    top = row([escape(title) for title in titles], "th") if any(titles) else ""
+    return f'<div class="wide"><table>{top}{body}</table></div>'
 
 
 def survey_page(
