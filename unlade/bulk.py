@@ -9,18 +9,22 @@ sent and `save` is not called, as with `bulk_create`.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from itertools import repeat
 from typing import Any
 
-from django.db import connections, models, router, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, models, router, transaction
 from django.utils import timezone
 
 #: What stands for itself in COPY's text format is everything but these (PostgreSQL, "COPY", File Formats).
 _ESCAPES = {8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r", 92: "\\\\"}
 #: Bytes that are handed to COPY at a time.
 _PIECE = 256 * 1024
+#: Where a connection keeps the COPY that is under way.
+_LINE = "_unlade_line"
 _PLAIN = frozenset({int, str, bool, type(None)})
 
 
@@ -81,7 +85,9 @@ def _values(field: Any, columns: Mapping[str, Sequence[Any]], count: int, connec
         prepare = _prepare(field, connection)
         if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
             return _Same(prepare(_now(field)))
-        if field.has_default() and callable(field.default) and field.default not in (dict, list, timezone.now):  # uuid4 and the like
+        if (
+            field.has_default() and callable(field.default) and field.default not in (dict, list, timezone.now)
+        ):  # uuid4 and the like
             return [prepare(field.get_default()) for _ in range(count)]
         return _Same(prepare(field.get_default()))
     first, kinds = given[0], set(map(type, given))
@@ -166,11 +172,81 @@ def _copies(connection: Any) -> bool:
 def _copy(cursor: Any, model: type[models.Model], values: Mapping[Any, Any], connection: Any) -> None:
     quote = connection.ops.quote_name
     names = ", ".join(quote(field.column) for field in values)
-    columns = [repeat(_text(column.value)) if isinstance(column, _Same) else _texts(column) for column in values.values()]
-    with connection.wrap_database_errors:
-        with cursor.copy(f"COPY {quote(model._meta.db_table)} ({names}) FROM STDIN") as copy:
-            for piece in _pieces(columns):
-                copy.write(piece)
+    columns = [
+        repeat(_text(column.value)) if isinstance(column, _Same) else _texts(column) for column in values.values()
+    ]
+    statement = f"COPY {quote(model._meta.db_table)} ({names}) FROM STDIN"
+    line = getattr(connection, _LINE, None)
+    if line is not None:
+        line.send(statement, list(_pieces(columns)))
+        return
+    with connection.wrap_database_errors, cursor.copy(statement) as copy:
+        for piece in _pieces(columns):
+            copy.write(piece)
+
+
+@contextmanager
+def overlapped(using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
+    """Within this, PostgreSQL takes the rows of one `insert` while the next ones are prepared.
+
+    An insert may return before its rows are in; whatever is asked of the database next waits for them, and so does the
+    end of this context, which raises what they raised. To be left before the transaction is committed.
+    """
+    connection = connections[using]
+    if connection.vendor != "postgresql" or not _copies(connection):
+        yield
+        return
+    line = _Line(connection)
+    setattr(connection, _LINE, line)
+
+    def first(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        line.wait()
+        return execute(sql, params, many, context)
+
+    try:
+        with connection.execute_wrapper(first):
+            yield
+        line.wait()
+    finally:
+        delattr(connection, _LINE)
+        line.join()
+
+
+class _Line:
+    """One COPY under way, in a thread of its own: it waits for the server, and the caller's thread need not."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._thread: threading.Thread | None = None
+        self._problem: BaseException | None = None
+
+    def send(self, statement: str, pieces: list[str]) -> None:
+        """Begin; the COPY before is waited for."""
+        self.wait()
+        self._thread = threading.Thread(target=self._send, args=(statement, pieces), name="unlade-copy", daemon=True)
+        self._thread.start()
+
+    def _send(self, statement: str, pieces: list[str]) -> None:
+        try:
+            with self._connection.connection.cursor() as cursor, cursor.copy(statement) as copy:
+                for piece in pieces:
+                    copy.write(piece)
+        except BaseException as error:  # noqa: BLE001 - raised again where somebody waits for it
+            self._problem = error
+
+    def join(self) -> None:
+        """Wait, whatever comes of it."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def wait(self) -> None:
+        """Wait, and raise what the database raised."""
+        self.join()
+        if self._problem is not None:
+            problem, self._problem = self._problem, None
+            with self._connection.wrap_database_errors:
+                raise problem
 
 
 def _pieces(columns: Sequence[Any]) -> Iterator[str]:

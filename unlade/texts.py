@@ -11,6 +11,8 @@ _UNFIT = {0: "\ufffd", **dict.fromkeys(range(0xD800, 0xE000), "\ufffd")}
 def storable(value: Any) -> Any:
     """`value` without what PostgreSQL cannot store in texts and JSON: NUL and halves of surrogate pairs."""
     if isinstance(value, str):
+        if value.isascii() and "\0" not in value:
+            return value
         return value.translate(_UNFIT)
     if isinstance(value, Mapping):
         return {storable(key): storable(each) for key, each in value.items()}

@@ -77,15 +77,14 @@ class ImageImport(ContainerImport):
         identities = [item.identity for item, _ in items]
         there = set(Image.objects.filter(filemaker_id__in=identities).values_list("filemaker_id", flat=True))
         fresh = [pair for pair in items if pair[0].identity not in there]
-        places = [_place(item) for item, _ in fresh]
-        homes = batches.batches_for(places)
+        homes = batches.keys_for([_place(item) for item, _ in fresh])
         values = [self._columns(item, content) for item, content in fresh]
         names = list(values[0]) if values else []
         columns = dict(zip(names, zip(*(value.values() for value in values), strict=True), strict=True))
         columns["filemaker_id"] = [item.identity for item, _ in fresh]
         columns["uploaded_by"] = [item.uploaded_by for item, _ in fresh]
         columns["order"] = [_order(item.record.record_id) for item, _ in fresh]
-        columns["batch_id"] = [homes[place].pk for place in places]
+        columns["batch_id"] = homes
         keys = dict(zip(columns["filemaker_id"], bulk.insert(Image, columns), strict=True))
         keys |= {item.identity: self.record(item, content).pk for item, content in items if item.identity in there}
         return [keys[identity] for identity in identities]

@@ -220,7 +220,7 @@ def join_metadata(
     _settle_pairs(catalogue, fields)
     if match in ("", "md5") and special["md5"]:
         _pair_by_md5(catalogue, fields, root)
-    _close(catalogue, fields)
+    _close(catalogue, fields, columns.keys())
 
 
 def _enter_rows(
@@ -366,7 +366,7 @@ def by_md5(catalogue: Catalogue, md5: str) -> str:
     return str(row[0]) if row else ""
 
 
-def _close(catalogue: Catalogue, fields: Fields) -> None:
+def _close(catalogue: Catalogue, fields: Fields, told: Collection[str]) -> None:
     """Owners that contradict each other, rows without a file, files without a row; what rows lack and trees say."""
     db = catalogue.db
     contradicting = (
@@ -377,7 +377,8 @@ def _close(catalogue: Catalogue, fields: Fields) -> None:
     for place, field, path, mine, theirs in db.execute(contradicting) if fields.owner else ():
         _about(catalogue, "wrong_owner", place, field, path, f"the row names owner {mine}, the folder {theirs}")
         catalogue.add_trouble(place, "wrong_owner")
-    _fill_from_tree(catalogue, fields)
+    if not {fields.owner, fields.date} - {""} <= told:
+        _fill_from_tree(catalogue, fields)
     alone = "SELECT place FROM rows WHERE place NOT IN (SELECT place FROM refs)"
     for (place,) in db.execute(alone):
         catalogue.add_ref(place, FileRef(fields.containers[0], RefStatus.FILE, trouble="file_missing"))

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from django.db import transaction
 
+from unlade import bulk
 from unlade.cargo import Attempt, Content, Count, Outcome, RefStatus, Road, SourceRecord, Stored
 from unlade.desktop.catalogue import Catalogue, FileRef, Finding
 from unlade.desktop.findings import write_report
@@ -28,7 +29,15 @@ from unlade.existing.turns import Turn, Turns
 from unlade.importer import ContainerImport
 from unlade.keys import extension_of
 from unlade.ledger.books import Books
-from unlade.ledger.fresh import is_plain, known_to, may_be_fresh, settle_fresh, tables_grew, without_collector
+from unlade.ledger.fresh import (
+    is_plain,
+    known_to,
+    may_be_fresh,
+    roomy_database,
+    settle_fresh,
+    tables_grew,
+    without_collector,
+)
 from unlade.options import RunOptions
 from unlade.owners import OwnerFinder
 from unlade.states import ItemState
@@ -72,7 +81,8 @@ def record_listed(
     `Interrupted` between two portions.
     """
     prefix = prefix.strip("/")
-    catalogue, notes = join_listing(importer, _below(store, prefix), options)
+    with without_collector():
+        catalogue, notes = join_listing(importer, _below(store, prefix), options)
     try:
         report = Path(options.report) if options.report else None
         books = Books.open(
@@ -126,17 +136,37 @@ def _record_all(
     recorder = _Recorder(importer, catalogue, books, prefix, clock)
     turns = Turns(catalogue, plain=is_plain(importer))
     done, counts = 0, {True: 0, False: 0}
-    with without_collector():
-        for records, plain in turns.portions(FRESH_PORTION, PORTION, clock):
+    with without_collector(), roomy_database():
+        ahead = _Ahead(turns.portions(FRESH_PORTION, PORTION, clock))
+        while (portion := ahead.take()) is not None:
             if stopped():
                 raise Interrupted
-            listing.matched += recorder.plain(records) if plain else recorder.one_by_one(records)
+            records, plain = portion
+            listing.matched += recorder.plain(records, ahead.read) if plain else recorder.one_by_one(records)
             done += len(records)
             progress(done, whole)
             counts[plain] += 1
             if counts[plain] in (1, 10, 100):
                 gc.collect()
                 tables_grew()
+
+
+class _Ahead:
+    """Portions, the next of which may be read while the database is busy."""
+
+    def __init__(self, portions: Iterator[tuple[list[Turn], bool]]) -> None:
+        self._portions = portions
+        self._read: list[tuple[list[Turn], bool] | None] = []
+
+    def read(self) -> None:
+        """Read one ahead."""
+        if not self._read:
+            self._read.append(next(self._portions, None))
+
+    def take(self) -> tuple[list[Turn], bool] | None:
+        """The next one, None at the end."""
+        self.read()
+        return self._read.pop()
 
 
 class _Recorder:
@@ -148,7 +178,7 @@ class _Recorder:
         self.importer, self.catalogue, self.books, self.prefix, self.clock = importer, catalogue, books, prefix, clock
         self._ledger_is_empty = not books.source.items.exists()
 
-    def plain(self, turns: Sequence[Turn]) -> int:
+    def plain(self, turns: Sequence[Turn], meanwhile: Callable[[], None]) -> int:
         """Records that the ledger does not know, all at once; the others, and all where that fails, by `one_by_one`."""
         now = self.clock()
         known = set() if self._ledger_is_empty else known_to(self.books, [turn.record for turn in turns])
@@ -158,8 +188,9 @@ class _Recorder:
             (fresh if good else odd).append(turn)
         entries = [(turn.record, self._outcome(turn, turn.record, "")) for turn in fresh]
         try:
-            with transaction.atomic():
+            with transaction.atomic(), bulk.overlapped():
                 landed = settle_fresh(self.books, entries, now) if entries else []
+                meanwhile()
         except Exception:
             log.exception("%d rows could not be written together; they are tried a thousand at a time", len(entries))
             return self.one_by_one(turns)

@@ -50,7 +50,9 @@ def is_plain(importer: ContainerImport) -> bool:
     """Whether this import's records can come by this way: one item a record, known by the declared identity,
     and nobody who wants to hear of each (`unlade.signals`)."""
     kind = type(importer)
-    return not importer.each and kind.identity_of is ContainerImport.identity_of and not item_settled.has_listeners(kind)
+    return (
+        not importer.each and kind.identity_of is ContainerImport.identity_of and not item_settled.has_listeners(kind)
+    )
 
 
 def may_be_fresh(importer: ContainerImport, record: SourceRecord) -> bool:
@@ -153,6 +155,24 @@ def tables_grew() -> None:
         with connection.cursor() as cursor:
             for model in (Item, Event):
                 cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
+
+
+@contextmanager
+def roomy_database() -> Iterator[None]:
+    """Let SQLite keep the pages of its indexes in memory, and write them back less often, while this lasts."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        before = {}
+        for name, value in (("cache_size", -48_000), ("wal_autocheckpoint", 8_000)):
+            before[name] = cursor.execute(f"PRAGMA {name}").fetchone()[0]
+            cursor.execute(f"PRAGMA {name} = {value}")
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                cursor.execute(f"PRAGMA {name} = {value}")
 
 
 @contextmanager
