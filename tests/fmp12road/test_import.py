@@ -11,7 +11,7 @@ from fmsim.folder import read
 from tests.fmp12.samples import sample
 from tests.fmp12.writer import FieldSpec, TableSpec
 from tests.fmp12road.files import as_database, fields
-from tests.voyage.harness import FULL, LESSER, PATH_ONLY, Port, PortMaker, cargo, jpeg, photo, raw
+from tests.voyage.harness import FULL, LESSER, MISSING, PATH_ONLY, Port, PortMaker, cargo, jpeg, photo, raw
 from tests.voyage.harness import record as make_record
 from unlade.errors import FieldMissing, Interrupted, LayoutMissing, UsageError
 from unlade.fileroad import agree
@@ -205,3 +205,49 @@ def test_both_roads_bring_the_same_bytes(make_port: PortMaker, tmp_path: Path) -
                     assert hashlib.sha256(stream.read()).hexdigest() == item.sha256
                 assert item.identity == record.values["id"].text and item.day == record.values["date"].value
             assert port.run(from_path=str(path), yes=True)["this_run"]["imported"] == 0
+
+
+def test_what_the_api_could_not_give_the_file_does(make_port: PortMaker, tmp_path: Path) -> None:
+    """Failed, damaged, lesser and whole ones of one migration: each ends once, and nothing is silently replaced."""
+    cut = raw(jpeg("cut over the api", 4000)[:-700])
+    over_api = {
+        2: make_record(2, **{FULL: MISSING}),
+        3: make_record(3, **{FULL: PATH_ONLY}),
+        4: make_record(4, **{FULL: cut}),
+        5: make_record(5, **{FULL: cut, LESSER: photo("lesser")}),
+        6: make_record(6, **{FULL: MISSING, LESSER: photo("instead")}),
+    }
+    in_file = {number: make_record(number, **{FULL: photo(f"whole {number}")}) for number in over_api}
+    path = as_database(cargo(8, special=in_file), tmp_path / "Clinic.fmp12")
+    with make_port(cargo(8, special=over_api)) as port:
+        port.run()
+        before = {number: (item.state, item.sha256) for number, item in port.items().items()}
+        assert {number for number, (state, _) in before.items() if state == "failed"} == {"2", "3"}
+        rows = {item.row for item in port.items().values() if item.row}
+        code, ended, said = port.command("--from", str(path), "--yes", "--json")
+        assert (code, ended["this_run"]["imported"], ended["this_run"]["skipped"]) == (0, 2, 6), said
+        after = port.items()
+        assert {number: (item.state, item.sha256) for number, item in after.items() if number not in ("2", "3")} == {
+            number: fate for number, fate in before.items() if number not in ("2", "3")
+        }
+        assert (after["2"].state, after["3"].state) == ("imported", "imported")
+        assert rows < {item.row for item in after.values() if item.row}
+        again = port.run()
+        assert (again["this_run"]["imported"], again["totals"]["imported"], len(port.items())) == (0, 7, 8)
+        port.check(books="enough")
+
+
+def test_a_dry_run_and_failures_once_more(make_port: PortMaker, tmp_path: Path) -> None:
+    data = cargo(6, special={3: make_record(3, **{FULL: PATH_ONLY})})
+    path = as_database(data, tmp_path / "Clinic.fmp12")
+    with make_port(data) as port:
+        before = path.stat()
+        code, told, said = port.command("--from", str(path), "--yes", "--dry-run")
+        assert (code, told["dry_run"] is not None, port.items()) == (0, True, {}), said
+        assert not list((port.folder / "store").rglob("*.jpg"))
+        assert port.run(from_path=str(path), yes=True)["totals"]["failed"] == 1
+        whole = as_database(cargo(6), tmp_path / "Newer.fmp12")
+        ended = port.run(from_path=str(whole), yes=True, retry_failed=True)
+        assert (ended["this_run"]["imported"], ended["totals"]["imported"], ended["exit"]) == (1, 6, 0)
+        assert path.stat().st_mtime_ns == before.st_mtime_ns
+        check(port)
