@@ -317,6 +317,7 @@ class ImportCommand(UnladeCommand):
         self, importer: ContainerImport, ended: Ended, run_options: RunOptions, options: dict[str, Any]
     ) -> int:
         """The summary for a person, and the JSON object for a program."""
+        from unlade.report.command import known_host
         from unlade.report.summary import run_text
 
         if run_options.pilot:
@@ -326,12 +327,13 @@ class ImportCommand(UnladeCommand):
         if options["verbosity"] > 0 and not options["json"]:
             fancy = self.stdout.isatty() and not os.environ.get("NO_COLOR")
             rig = self.rigging
+            budget, host_key = known_host(rig)  # who imports from a file alone has no host
             text = run_text(
                 ended.books.run,
                 importer,
                 rig.clock(),
-                budget=rig.budget(),
-                host_key=rig.host().key,
+                budget=budget,
+                host_key=host_key,
                 zone=rig.zone(),
                 fancy=fancy,
             )

@@ -15,8 +15,8 @@ from clinic.documents.models import Document
 from clinic.images.models import Image
 from clinic.patients.models import Clinic, Patient, Phone
 from fmsim import DataSet, clinic
-from tests.fmp12.writer import FileSpec, RecordSpec, TableSpec, write
 from tests.fmp12.clinic import as_clinic
+from tests.fmp12.writer import FileSpec, RecordSpec, TableSpec, write
 from tests.folder.exports import as_tree
 from tests.records.conftest import DeskMaker
 from tests.records.desk import Desk
@@ -146,5 +146,14 @@ def process(desk: Desk, spot: str, *words: str) -> subprocess.CompletedProcess[s
 def test_one_import_from_several_files(desk: DeskMaker, whole: DataSet, tmp_path: Path) -> None:
     people, files = split(whole, tmp_path)
     with desk(whole) as here:
-        code, told = here.command(ImportNamed, "images", "--from", str(people), "--from", str(files), "--yes")
+        _, told = here.command(ImportNamed, "images", "--from", str(people), "--from", str(files), "--yes")
         assert told["found"] == 6 and Image.objects.exists()
+
+
+def test_without_any_host_in_the_settings(desk: DeskMaker, whole: DataSet, tmp_path: Path) -> None:
+    path = as_database(whole, tmp_path / "People.fmp12")
+    with desk(whole) as here:
+        here.environ |= dict.fromkeys(("FILEMAKER_URL", "FILEMAKER_DATABASE"), "")
+        code, lines = here._call(ImportNamed, "patients", "--from", str(path), "--yes")
+        assert code == 0 and "12 of 12 patients (100 %)" in "\n".join(lines)
+        assert here.all("--from", str(path), "--yes")[0] == 0

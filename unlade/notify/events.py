@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from unlade.errors import SettingsError, SignInRefused, UnladeError
-from unlade.governor.breaker import BreakerState
+from unlade.governor.breaker import PERSON, BreakerState
 from unlade.importing import Ended
 from unlade.ledger.models import Host
 from unlade.report.tally import open_of, totals_of
@@ -102,6 +102,9 @@ def _host(rig: Rigging, now: datetime, *, refused: bool) -> Iterator[tuple[Event
     resting = state.phase == "open" and state.cause != "sign_in"
     if refused or (state.phase == "open" and state.cause == "sign_in"):
         text = "The host refuses the sign-in: correct FILEMAKER_ACCOUNT or FILEMAKER_PASSWORD. Nothing runs until then."
+        if state.detail == PERSON:
+            text = "The Claris ID waits for a person: sign in at a terminal with `python manage.py filemaker_login`."
+            text += " Nothing runs until then."
         yield Event("sign_in", sign_in, text, standing=True), sign_in
     elif state.phase == "closed":
         yield None, sign_in
@@ -118,7 +121,11 @@ def _allowance(rig: Rigging, now: datetime) -> Iterator[Event]:
 
     Of what may be used, not of the whole: the reserve stays untouched, so a share of the whole might never be reached.
     """
-    for room in rig.budget().headroom(now):
+    try:
+        rooms = rig.budget().headroom(now)
+    except SettingsError:
+        return  # who imports from files alone has no host, and no allowance
+    for room in rooms:
         limit = room.limit
         if limit.name != "year" or not limit.usable or room.resets_at is None:
             continue

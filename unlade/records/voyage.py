@@ -111,7 +111,9 @@ class RecordVoyage:
         crew = Crew(1, f"unlade-{books.importer.name}")
         counts = books.counts()
         self._settled = sum(counts.values()) - counts[S.PENDING] - counts[S.FAILED]
-        self.reporter.begin(ledger.found or 0, self._settled)
+        # On our own disk a count costs nothing; a host tells it with its first page.
+        found = ledger.found if books.road == Road.API else self.source.count().found
+        self.reporter.begin(found or 0, min(self._settled, found or 0))
         try:
             # Places are those of the host's order: on other roads every run passes over everything.
             whole = ledger.listing_complete or not ledger.listed_through or self.options.only
