@@ -12,8 +12,10 @@ from unlade.governor.budget import Limit, annual, opened
 from unlade.governor.periods import Period
 from unlade.ledger.models import Item, Run
 from unlade.plan.bar import time_left_of
+from unlade.plan.compare import compare
 from unlade.plan.past import used_so_far
-from unlade.plan.stock import outlook_of, stock_of, to_come, upload_speed
+from unlade.plan.roads import Speeds
+from unlade.plan.stock import file_rates, outlook_of, stock_of, to_come, upload_speed
 from unlade.plan.troubles import past_runs, safe_limit, trouble_line
 from unlade.report import status_text
 from unlade.report.outlook import expectation, forecast_line
@@ -23,6 +25,36 @@ from unlade.report.status_json import status_json
 from unlade.rigging import Rigging, load_settings, utc_now
 
 pytestmark = pytest.mark.django_db
+
+
+class TestTheDatabaseFile:
+    def test_its_speed_is_learnt_and_is_none_of_the_hosts(self) -> None:
+        half_way("plates", 1000, 2, road="file", every=timedelta(hours=1))
+        assert file_rates(["plates"]) == (1.0, 1.0)
+        assert file_rates(["others"]) is None
+        assert stock_of(importer("plates")).prospect.rates == ()
+        half_way("others", 1000, 1)
+        assert file_rates(["others"]) is None
+
+    def test_the_plan_says_where_its_time_comes_from(self) -> None:
+        half_way("plates", 1000, 1)
+        imports = {"plates": importer("plates")}
+        guess = compare(imports, opened([], NOW), NOW, UTC)
+        learnt = compare(imports, opened([], NOW), NOW, UTC, speeds=Speeds(file=(90.0, 90.0), file_from="as measured"))
+        assert dict(guess.assumptions)["database file"].startswith("10 to 80 files a second, assumed (import some")
+        assert dict(learnt.assumptions)["database file"] == "90 files a second, as measured."
+        assert guess.road("E").work.high > learnt.road("E").work.high
+        assert "closed, unencrypted copy" in guess.road("E").how and "MB of disk" in guess.road("E").how
+
+    def test_the_status_tells_by_which_road_items_came(self) -> None:
+        row = half_way("plates", 300, 2, per_run=3)
+        first, second = row.runs.order_by("number")
+        Run.objects.filter(pk=second.pk).update(road="file")
+        for place, item in enumerate(row.items.order_by("pk")):
+            Item.objects.filter(pk=item.pk).update(settled_in=first if place < 2 else second)
+        status = gather({"plates": importer("plates")}, NOW)
+        assert status_json(status)["sources"]["plates"]["by_road"] == {"file": 4, "api": 2}
+        assert "came by    4 the database file, 2 the Data API" in status_text.render(status)
 
 
 class TestStock:

@@ -114,6 +114,10 @@ def _assumptions(stocks: tuple[Stock, ...], ground: Ground) -> list[tuple[str, s
         low, high = format_size(round(span[0])), format_size(round(span[1]))
         size = low if low == high else f"{low} to {high}"
         found.append((what, f"{size} a second, {origin}{better}."))
+    slowest, quickest = (f"{files:.0f}" if files >= 10 else f"{files:.1f}" for files in speeds.file)
+    files = slowest if slowest == quickest else f"{slowest} to {quickest}"
+    learn = " (import some with --from FILE.fmp12 --limit 200 to learn it)" if speeds.file_from == "assumed" else ""
+    found.append(("database file", f"{files} files a second, {speeds.file_from}{learn}."))
     if blocks_needed(ground):
         price = f"{ground.market.price.normalize():f} for {format_size(ground.market.size)} a year"
         found.append(("larger plan", f"{price} (UNLADE_BLOCK_PRICE, UNLADE_BLOCK_SIZE); ask Claris."))

@@ -17,6 +17,7 @@ from unlade.governor.budget import Budget, Limit
 from unlade.governor.forecast import Future, Plan, Range
 from unlade.governor.quiet import QuietHours
 from unlade.plan.futures import Drawn, Prospect, Ranges, futures_of, range_of, year_left
+from unlade.units import format_size
 
 #: Seconds that FileMaker Pro takes for a record besides moving its bytes: a script step, a file opened and closed.
 _EXPORT_STEP = (0.05, 0.5)
@@ -36,6 +37,8 @@ class Speeds:
     disk: tuple[float, float] = (5e6, 50e6)
     upload_from: str = "assumed"  #: given | measured | assumed
     disk_from: str = "assumed"
+    file: tuple[float, float] = (10.0, 80.0)  #: files a second that an import from a database file looks at and stores
+    file_from: str = "assumed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +158,15 @@ def desktop(ground: Ground) -> Road:
 
 def database_file(ground: Ground) -> Road:
     """E: a copy of the database file is read without FileMaker; all its files come with it. No byte over the Data API."""
-    moved = _bytes(ground)
-    fast = _seconds(moved.low + ground.here, ground.speeds, 1)
-    slow = _seconds(moved.high + ground.here, ground.speeds, 0)
-    how = "somebody who can get a copy or a backup of it"
+    moved, speeds = _bytes(ground), ground.speeds
+    learnt = speeds.file_from != "assumed"  # then what the store takes is in it
+    fast = (
+        _copied(ground, moved.low, 1) + ground.items / speeds.file[1] + (0 if learnt else moved.low / speeds.upload[1])
+    )
+    slow = _copied(ground, moved.high, 0) + ground.items / speeds.file[0]
+    slow += 0 if learnt else moved.high / speeds.upload[0]
+    size = format_size(round(moved.middle + ground.here))
+    how = f"a closed, unencrypted copy or backup of it, about {size} of disk"
     return _beside(ground, "E", "the database file", how, fast, slow, _FILE_BY_HAND)
 
 
@@ -217,6 +225,11 @@ def _beside(
         work=Range(fast, (fast + slow) / 2, slow),
         left=None if left is None else Range(left, left, left),
     )  # fmt: skip
+
+
+def _copied(ground: Ground, moved: float, which: int) -> float:
+    """The whole file is copied, with what is in the store already."""
+    return (moved + ground.here) / ground.speeds.disk[which]
 
 
 def _seconds(size: float, speeds: Speeds, which: int) -> float:

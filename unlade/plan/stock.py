@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import Q, Sum
 
+from unlade.cargo import Road
 from unlade.governor.forecast import Outlook
 from unlade.importer import ContainerImport
 from unlade.ledger.models import Run, Source
@@ -25,8 +26,9 @@ _RUNS = 10
 #: What a record of a lean layout weighs on the wire in bytes, and how many come in a second, before any was seen.
 _RECORD, _RECORD_RATE = 2_000, 100.0
 
-#: A run with fewer downloads tells nothing about speed.
+#: A run with fewer downloads tells nothing about speed; from a database file files come faster than a run begins.
 _TELLING = 5
+_TELLING_FILE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,16 @@ def upload_speed(imports: Iterable[str]) -> float | None:
     return sum(run.kept_bytes for run in telling) / sum(_seconds(run) for run in telling)
 
 
+def file_rates(imports: Iterable[str]) -> tuple[float, float] | None:
+    """Files a second that the last imports from a database file brought, the slowest and the quickest of them.
+
+    Reading, looking at and storing are in it. None while no such run brought enough to tell.
+    """
+    rows = Run.objects.filter(source__name__in=list(imports), road=Road.FILE.value, downloads__gte=_TELLING_FILE)
+    rates = [run.downloads / _seconds(run) for run in rows.order_by("-started_at")[:_RUNS] if _seconds(run) > 0]
+    return (min(rates), max(rates)) if rates else None
+
+
 @dataclass(frozen=True, slots=True)
 class Speed:
     """What the last runs show: items a second (None: nothing yet), and what an item costs besides its file.
@@ -121,8 +133,9 @@ class Speed:
 
 
 def speed_of(runs: Iterable[Run]) -> Speed:
-    """The speed of the newest of `runs` (newest first) that downloaded enough to tell."""
-    telling = list(islice((run for run in runs if run.downloads >= _TELLING and _seconds(run) > 0), _RUNS))
+    """The speed of the newest of `runs` (newest first) that downloaded enough to tell; our own disk tells of no host."""
+    asked = (run for run in runs if run.road == Road.API.value)
+    telling = list(islice((run for run in asked if run.downloads >= _TELLING and _seconds(run) > 0), _RUNS))
     if not telling:
         return Speed()
     downloads = sum(run.downloads for run in telling)

@@ -148,6 +148,7 @@ class SourceFigures:
     edited_since: int = 0  #: stored files whose record was edited after they were fetched
     relink: str = ""  #: what to type to link files to owners that arrived, "" where there is no such command
     not_covered: tuple[UncoveredFigures, ...] = ()  #: on the layout or of the table that it reads
+    by_road: Mapping[str, int] = field(default_factory=dict)  #: stored ones by the road that they came by
 
     @property
     def here(self) -> int:

@@ -28,7 +28,7 @@ from unlade.report.figures import (
 )
 from unlade.report.outlook import LAST_RUNS, expectation
 from unlade.report.runs import run_figures
-from unlade.report.tally import by_field_of, gone_of, groups_of, open_of, totals_of
+from unlade.report.tally import by_field_of, by_road_of, gone_of, groups_of, open_of, totals_of
 from unlade.report.words import plural
 from unlade.states import STORED, ItemState
 from unlade.survey.status import left_behind
@@ -117,6 +117,7 @@ def _source(importer: ContainerImport, now: datetime, budget: Budget | None, lef
         edited_since=0 if new else edited_since(row).count(),
         relink=advice.existing("relink_filemaker", importer.name),
         not_covered=_not_covered(importer, row.layout, left),
+        by_road={} if new else by_road_of(row),
     )
 
 

@@ -35,6 +35,7 @@ def _source(source: SourceFigures, status: Status) -> dict[str, Any]:
         "totals": dict(source.totals),
         "gone": source.gone,
         "by_field": dict(source.by_field),
+        "by_road": dict(source.by_road),
         "failures": [_open(line) for line in source.open if line.state == "failed"],
         "open": [{"state": line.state, **_open(line)} for line in source.open],
         "need_person": source.need_person,

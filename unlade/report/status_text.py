@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from rich.table import Table
 from rich.text import Text
 
+from unlade.governor.breaker import PERSON
 from unlade.report.figures import (
     AllowanceFigures,
     BreakerFigures,
@@ -32,6 +33,9 @@ MEANING = {
     "empty": "every container is empty",
     "accepted": "closed by a person",
 }
+
+#: What the roads are called that files come by.
+ROADS = {"api": "the Data API", "file": "the database file", "folder": "an export folder"}
 
 #: States that are shown even at nought.
 _ALWAYS = ("imported", "failed", "pending")
@@ -101,6 +105,9 @@ def _fields(paper: Paper, source: SourceFigures) -> None:
             label = "taken from" if number == 0 else ""
             table.add_row(Text(f"{label:<10}", "dim"), format_count(count), f"{field}  ({percent(count, taken)})")
         paper.put(table, indent=2)
+    if set(source.by_road) - {"api"}:
+        came = ", ".join(f"{format_count(count)} {ROADS.get(road, road)}" for road, count in source.by_road.items())
+        paper.put(f"came by    {came}", indent=2)
     notes = [
         f"{plural(source.lesser_copies, source.noun)}: a lesser copy, the better one is damaged"
         if source.lesser_copies
@@ -224,6 +231,8 @@ def breaker_line(breaker: BreakerFigures, now: datetime, zone: tzinfo) -> str:
     because = f" ({breaker.detail})" if breaker.detail else ""
     if breaker.phase == "closed":
         return ""
+    if breaker.cause == "sign_in" and breaker.detail == PERSON:
+        return "The Claris ID waits for a person: `python manage.py filemaker_login`. Nothing is asked until then."
     if breaker.cause == "sign_in":
         return f"The sign-in was refused{because}; no further login until account or password differ."
     if breaker.retry_at is None:

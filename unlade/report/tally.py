@@ -51,6 +51,13 @@ def by_field_of(source: Source, order: tuple[str, ...] = ()) -> dict[str, int]:
     return {name: counted[name] for name in names}
 
 
+def by_road_of(source: Source) -> dict[str, int]:
+    """Stored items by the road of the run that brought them, the most first; what no run brought is not counted."""
+    stored = source.items.filter(gone_at=None, state__in=list(STORED)).exclude(settled_in=None)
+    counted = stored.values_list("settled_in__road").annotate(count=Count("pk")).order_by("-count")
+    return dict(counted)
+
+
 def open_of(row: Source, command: str) -> tuple[OpenFigures, ...]:
     """What is not finished, by state and reason, the most numerous first."""
     open_states = [ItemState.FAILED, ItemState.QUARANTINED, ItemState.UNLINKED]

@@ -21,7 +21,7 @@ from unlade.plan.next import command_for
 from unlade.plan.past import used_so_far
 from unlade.plan.plot import write_plot
 from unlade.plan.roads import Market, Speeds
-from unlade.plan.stock import upload_speed
+from unlade.plan.stock import file_rates, upload_speed
 from unlade.report.command import paper_options
 from unlade.report.tally import in_use
 from unlade.rigging import Rigging
@@ -113,8 +113,10 @@ def _host(rig: Rigging) -> tuple[Budget, Host | None]:
 def _speeds(imports: Any, options: dict[str, Any]) -> Speeds:
     upload, disk = options["upload_speed"], options["disk_speed"]
     speeds = Speeds()
-    measured = upload_speed(imports)
+    measured, learnt = upload_speed(imports), file_rates(imports)
     return Speeds(
+        file=learnt or speeds.file,
+        file_from="as in the last imports from one" if learnt else "assumed",
         upload=(upload, upload)
         if upload
         else (measured, max(measured, speeds.upload[1]))
