@@ -37,7 +37,7 @@ def test_a_clinic_that_is_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             call_command("filemaker_doctor", stdout=text)
     assert ended.value.code == 1
     assert "wrong-pass-word" not in text.getvalue()
-    assert f"{import_command('images')} --limit 20" in text.getvalue()
+    assert f"{import_command('images')} --pilot 50" in text.getvalue()
     found = json.loads(data.getvalue().strip().splitlines()[-1])
     assert found["exit"] == 0
     assert [line for line in found["lines"] if line["level"] == "error"] == []

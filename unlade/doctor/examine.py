@@ -5,27 +5,45 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property
+from pathlib import Path
 
 from unlade.doctor import here, there
 from unlade.doctor.books import HostBooks
 from unlade.doctor.fields import check_fields, uncovered
 from unlade.doctor.lines import Examination, Line
+from unlade.doctor.road import look_at_road
 from unlade.filemaker import DataApiSource, FileMakerConfig, Layout
 from unlade.importer import ContainerImport
+from unlade.options import RunOptions
 from unlade.rigging import Rigging
 
 
 def examine(
-    imports: Sequence[ContainerImport], rig: Rigging, *, books: Callable[[Rigging], HostBooks] = HostBooks
+    imports: Sequence[ContainerImport],
+    rig: Rigging,
+    *,
+    books: Callable[[Rigging], HostBooks] = HostBooks,
+    expect: int | None = None,
 ) -> list[Line]:
     """Look at everything that `imports` need. Raises nothing: what is wrong is a line.
 
-    `books` opens what every request to the host passes: its bytes are booked, and a host that rests is left alone.
+    `expect` is how many records FileMaker Pro shows with full access. `books` opens what every request to the host
+    passes: its bytes are booked, and a host that rests is left alone.
     Each import has a session of its own.
     """
     found = Examination()
     look_here(found, rig)
-    look_there(found, imports, rig, books)
+    look_there(found, imports, rig, books, expect=expect)
+    return found.lines
+
+
+def examine_road(
+    imports: Sequence[ContainerImport], rig: Rigging, path: Path, options: RunOptions, *, expect: int | None = None
+) -> list[Line]:
+    """Look at what `imports` need where their files come from `path` and not from a host. Raises nothing."""
+    found = Examination()
+    look_here(found, rig)
+    look_at_road(found, imports, rig, path, options, expect=expect)
     return found.lines
 
 
@@ -44,6 +62,8 @@ def look_there(
     imports: Sequence[ContainerImport],
     rig: Rigging,
     books: Callable[[Rigging], HostBooks] = HostBooks,
+    *,
+    expect: int | None = None,
 ) -> None:
     """The host's side: address, sign-in, and every import's layout."""
     if not imports:
@@ -61,7 +81,7 @@ def look_there(
         )
         for importer in imports:
             taken = [name for other in imports if other.layout == importer.layout for name in other.containers]
-            _look_at_import(found, importer, visit, taken, marker_wanted=_marker_wanted(rig))
+            _look_at_import(found, importer, visit, taken, marker_wanted=_marker_wanted(rig), expect=expect)
 
 
 def _marker_wanted(rig: Rigging) -> bool:
@@ -92,7 +112,13 @@ class _Visit:
 
 
 def _look_at_import(
-    found: Examination, importer: ContainerImport, visit: _Visit, taken: Sequence[str], *, marker_wanted: bool
+    found: Examination,
+    importer: ContainerImport,
+    visit: _Visit,
+    taken: Sequence[str],
+    *,
+    marker_wanted: bool,
+    expect: int | None = None,
 ) -> None:
     name, shown = importer.name, importer.response_layout or importer.layout
     layouts: list[Layout] = []
@@ -106,7 +132,7 @@ def _look_at_import(
         yield from uncovered(f"{name} fields", layouts[0], taken)
 
     def records() -> Iterator[Line]:
-        return there.look_at_count(f"{name} records", visit.source(importer))
+        return there.look_at_count(f"{name} records", visit.source(importer), expect)
 
     def weight() -> Iterator[Line]:
         return there.look_at_weight(f"{name} weight", importer, visit.source(importer))

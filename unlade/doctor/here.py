@@ -107,12 +107,12 @@ def look_at_disk(rig: Rigging) -> Iterator[Line]:
     places = [("spool", spool)]
     if connection.vendor == "sqlite" and Path(str(connection.settings_dict["NAME"])).is_absolute():
         places.append(("database", Path(str(connection.settings_dict["NAME"])).parent))
-    local = _local_store(rig.settings.text("UNLADE_STORE"))
+    local = local_store(rig.settings.text("UNLADE_STORE"))
     if local is not None:
         places.append(("store", local))
     disks: dict[int, tuple[list[str], Path]] = {}
     for name, folder in places:
-        there = _existing(folder)
+        there = existing_folder(folder)
         names, _ = disks.setdefault(there.stat().st_dev, ([], there))
         names.append(name)
     for names, there in disks.values():
@@ -127,12 +127,14 @@ def look_at_disk(rig: Rigging) -> Iterator[Line]:
             yield Line("ok", "disk", what)
 
 
-def _local_store(url: str) -> Path | None:
+def local_store(url: str) -> Path | None:
+    """The folder of a store on a disk of this machine; None for any other."""
     parts = urlsplit(url)
     return Path(url2pathname(unquote(parts.path))) if parts.scheme == "file" else None
 
 
-def _existing(folder: Path) -> Path:
+def existing_folder(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
     folder = folder.absolute()
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent

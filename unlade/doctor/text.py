@@ -43,7 +43,7 @@ def render(
     paper.put("")
     paper.put(_verdict(lines))
     if next_command and not any(line.level == "error" for line in lines):
-        paper.put(Text.assemble(("Next: ", "bold"), "import a few and look at them:"))
+        paper.put(Text.assemble(("Next: ", "bold"), "take a few and look at them:"))
         paper.command(next_command)
     return paper.text()
 

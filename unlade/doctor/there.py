@@ -44,9 +44,16 @@ def look_at_login(config: FileMakerConfig, sign_in: Callable[[], None]) -> Itera
     yield Line("ok", "login", f"{who} may use the Data API of database {config.database} (fmrest)")
 
 
-def look_at_count(topic: str, source: DataApiSource) -> Iterator[Line]:
-    """What this account sees against what there is (CONTRACT B1)."""
+def look_at_count(topic: str, source: DataApiSource, expect: int | None = None) -> Iterator[Line]:
+    """What this account sees against what there is (CONTRACT B1), and against what somebody with full access saw."""
     count = source.count()
+    if expect is not None and count.found != expect:
+        yield Line(
+            "error",
+            topic,
+            f"this account sees {format_count(count.found)} records; --expect says {format_count(expect)}",
+            "Compare with FileMaker Pro under full access; the account's privileges may hide records.",
+        )
     if count.total is not None and count.total != count.found:
         yield Line(
             "warning",

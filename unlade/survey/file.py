@@ -116,7 +116,7 @@ def survey(
         one = TableSurvey(table, database.count(table), [FieldSurvey(column) for column in table.containers])
         by_id = {each.column.id: each for each in one.containers}
         for value in database.containers(table):
-            if _add(database, by_id[value.field.id], value) and seen is not None:
+            if count_value(database, by_id[value.field.id], value) and seen is not None:
                 seen(one, value)
         found.tables.append(one)
     found.lost = database.salvage_report()
@@ -124,7 +124,7 @@ def survey(
     return found
 
 
-def _add(database: DatabaseFile, one: FieldSurvey, value: Container) -> bool:
+def count_value(database: DatabaseFile, one: FieldSurvey, value: Container) -> bool:
     """Count a value; whether it holds a file that can be read here."""
     one.meets(value.record)
     one.repeated[value.repetition] += 1
