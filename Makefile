@@ -6,7 +6,7 @@ PY := $(BIN)/python
 UV := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint format bench serve build clean system
+.PHONY: help demo test test-fast lint format bench fuzz serve build clean system
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,9 @@ format: $(VENV)/.dev  ## write the style that lint asks for
 
 bench: $(VENV)/.dev  ## measure; the figures stand in docs/benchmarks.md
 	$(PY) -m bench
+
+fuzz: $(VENV)/.dev  ## 20,000 damaged database files: refused or salvaged, never wrong bytes said to be right
+	$(PY) -m tests.fmp12.test_fuzz 20000
 
 serve: $(VENV)/.run  ## the reference project's pages on http://127.0.0.1:8000
 	DJANGO_DEBUG=1 $(PY) manage.py migrate -v0

@@ -54,7 +54,7 @@ class TestTheDatabaseFile:
             Item.objects.filter(pk=item.pk).update(settled_in=first if place < 2 else second)
         status = gather({"plates": importer("plates")}, NOW)
         assert status_json(status)["sources"]["plates"]["by_road"] == {"file": 4, "api": 2}
-        assert "came by    4 the database file, 2 the Data API" in status_text.render(status)
+        assert "came by     4 the database file, 2 the Data API" in status_text.render(status)
 
 
 class TestStock:

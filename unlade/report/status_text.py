@@ -107,7 +107,7 @@ def _fields(paper: Paper, source: SourceFigures) -> None:
         paper.put(table, indent=2)
     if set(source.by_road) - {"api"}:
         came = ", ".join(f"{format_count(count)} {ROADS.get(road, road)}" for road, count in source.by_road.items())
-        paper.put(f"came by    {came}", indent=2)
+        paper.put(f"{'came by':<10}  {came}", indent=2)
     notes = [
         f"{plural(source.lesser_copies, source.noun)}: a lesser copy, the better one is damaged"
         if source.lesser_copies
