@@ -64,14 +64,14 @@ class Proof:
         if len(self.notes) < _LISTED:
             self.notes.append(sentence)
 
-    def line(self) -> str:
-        """One line for a person."""
+    def line(self, unread: str = "objects not read") -> str:
+        """One line for a person; `unread` is said of objects where this proof did not read them."""
         if not self.ok:
             more = f" (and {self.fault_count - 1} more)" if self.fault_count > 1 else ""
             return f"NOT proven: {self.faults[0]}{more}"
         verified = sum(self.objects.get(name, 0) for name in (State.VERIFIED, State.VERIFIED_OUTSIDE))
         checked = sum(self.objects.values())
-        objects = f"{verified:,} of {checked:,} objects by MD5" if self.objects_checked else "objects not read"
+        objects = f"{verified:,} of {checked:,} objects by MD5" if self.objects_checked else unread
         return (
             f"Complete: {self.leaves:,} leaves in {self.pages:,} pages, chain and index agree, keys in order, "
             f"{self.records:,} records, {sum(self.values.values()):,} container values, {objects}."

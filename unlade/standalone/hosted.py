@@ -123,10 +123,10 @@ def _shown(name: str) -> str:
 
 
 @contextmanager
-def opened(request: Request, *, known: bool = True, ask: bool = True) -> Iterator[HostPull]:
-    """The pull that `request` asks for, with its ledger and its target open, for this process alone.
+def opened(request: Request, *, known: bool = True, write: bool = True) -> Iterator[HostPull]:
+    """The pull that `request` asks for, with its ledger and its target open; to `write`, for this process alone.
 
-    Without `known` it must have been begun before; with `ask` a missing password is asked for.
+    Without `known` it must have been begun before. To write, a password that is missing is asked for.
     Raises `UsageError`, `SettingsError`, `LockedElsewhere`, `StoreError`.
     """
     from unlade.standalone.project import connect
@@ -137,7 +137,7 @@ def opened(request: Request, *, known: bool = True, ask: bool = True) -> Iterato
             remedy="Begin it with --url, --database and --layout, or name a database file. --help has examples.",
         )
     with ExitStack() as stack:
-        target = stack.enter_context(closing(open_target(request.to, write=True, state=request.folder)))
+        target = stack.enter_context(closing(open_target(request.to, write=write, state=request.folder)))
         plan = load_plan(request.folder)
         if plan is None and made_over_the_api(target.manifest) is False:
             raise UsageError(
@@ -145,7 +145,7 @@ def opened(request: Request, *, known: bool = True, ask: bool = True) -> Iterato
             )
         if plan is not None:
             request = _as_planned(request, plan)
-        rig = stack.enter_context(connect(request.folder, request.settings(), ask=ask))
+        rig = stack.enter_context(connect(request.folder, request.settings(), ask=write))
         yield HostPull(request, plan, target, rig)
 
 
@@ -175,6 +175,12 @@ class HostPull:
     def url(self) -> str:
         """Where the files go, for people."""
         return self._target.url
+
+    @property
+    def command(self) -> str:
+        """What goes on with this pull."""
+        state = f" --state {self._request.state}" if self._request.state else ""
+        return f"unlade pull --to {self._target.url}{state}"
 
     def places(self) -> dict[str, str]:
         """Where things are, for `--json`."""

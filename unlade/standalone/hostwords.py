@@ -52,4 +52,4 @@ def show_host_pull(console: Console, pulled: HostPulled, host_pull: HostPull) ->
     if pulled.retry_at is not None:
         console.print(f"Go on from {pulled.retry_at:%Y-%m-%d %H:%M} UTC (--wait waits by itself).")
     elif totals[S.PENDING]:
-        console.print(f"To go on: unlade pull --to {escape(host_pull.url)}")
+        console.print(f"To go on: {escape(host_pull.command)}", soft_wrap=True)

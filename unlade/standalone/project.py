@@ -101,7 +101,7 @@ def sign_in(
     if not (sys.stdin.isatty() and sys.stderr.isatty() if terminal is None else terminal):
         raise SettingsError(
             f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set",
-            remedy="Put them into the environment (or .env), or run this at a terminal, where they are asked for.",
+            remedy="Set what is missing in the environment (or .env), or run this at a terminal, which asks for it.",
         )
     asked = {}
     if "FILEMAKER_ACCOUNT" in missing:

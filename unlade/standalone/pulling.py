@@ -172,7 +172,7 @@ def status(given: argparse.Namespace, console: Console) -> int:
     from unlade.standalone.hosted import HostPulled, Request, opened
     from unlade.standalone.hostwords import show_host_pull
 
-    with opened(Request(given.to, state=given.state), known=False, ask=False) as host_pull:
+    with opened(Request(given.to, state=given.state), known=False, write=False) as host_pull:
         pulled = HostPulled(host_pull.standing())
         if given.json:
             _print_json({"outcome": "done", **pulled.standing.as_json(), **host_pull.places(), "exit": 0})

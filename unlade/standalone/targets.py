@@ -11,6 +11,7 @@ import re
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from shutil import rmtree
 
@@ -62,10 +63,11 @@ class Target(ABC):
         """Write the sums, and the manifest where it belongs."""
 
     def close(self) -> None:
-        """Remove what is temporary."""
-        rmtree(self.desk, ignore_errors=True)
+        """Remove what is temporary, if it is ours."""
         if self._lock is not None:
-            Path(self._lock.lock_file).unlink(missing_ok=True)
+            rmtree(self.desk, ignore_errors=True)
+            with suppress(OSError):  # Windows lets nobody remove what is open
+                Path(self._lock.lock_file).unlink(missing_ok=True)
             self._lock.release()
 
     def _hold(self, path: Path) -> None:
@@ -96,6 +98,8 @@ class FolderTarget(Target):
                     f"{root} cannot be written: {error.strerror}.", remedy="Name another --to."
                 ) from None
             self._hold(self.desk.parent / "lock")
+            for left in self.desk.iterdir():  # by a process that was killed
+                left.unlink()
         elif not root.is_dir():
             raise StoreRefused(f"{root} is no folder.")
 
@@ -173,12 +177,12 @@ class StoreTarget(Target):
         self.url = url
         self._store = open_store(url)
         self._sizes: dict[str, int] | None = None
-        self.desk = Path(tempfile.mkdtemp(prefix="unlade-"))
         folder = state or state_of(url)
-        self.manifest = folder / MANIFEST
+        self.desk, self.manifest = folder / "desk", folder / MANIFEST
         if write:
             private_folder(folder)
             self._hold(folder / "lock")
+            self.desk = Path(tempfile.mkdtemp(prefix="unlade-"))
             if not self.manifest.exists() and self._store.head(MANIFEST) is not None:
                 self._store.read(MANIFEST, self.manifest)
 

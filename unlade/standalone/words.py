@@ -118,7 +118,7 @@ def show_pull(console: Console, found: Pulled, to: str) -> None:
     if found.lost is not None:
         console.print(escape(found.lost.line()))
     elif found.proof is not None:
-        console.print(escape(found.proof.line()))
+        console.print(escape(found.proof.line(f"{proven:,} of {found.found:,} files by MD5")))
 
 
 def show_verified(console: Console, found: Verified) -> None:
