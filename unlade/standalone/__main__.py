@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from unlade import __version__
 from unlade.errors import Interrupted, UnladeError
-from unlade.standalone import pulling
+from unlade.standalone import pulling, surveying
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,6 +27,7 @@ takes them over the Data API, within the host's allowance and at a pace that the
 EPILOG = """\
 examples:
   unlade survey Clinic.fmp12                        what is in it: tables, container fields, files, bytes
+  unlade survey https://fm.example.com Clinic       the same of a host: every layout's containers, how many are filled
   unlade pull Clinic.fmp12 --to files               every file into a folder, with a manifest and SHA256SUMS
   unlade pull Clinic.fmp12 Images.photo --to s3://bucket/clinic
   unlade pull --url https://fm.example.com --database Clinic --layout Images --to files
@@ -62,12 +63,6 @@ examples:
   unlade dataset Clinic.fmp12 host
   python -m fmsim --dataset host                    a Data API with the same records and files"""
 
-_SURVEY = """\
-examples:
-  unlade survey Clinic.fmp12
-  unlade survey Clinic.fmp12 --html survey.html     names and counts on one page; no values, no pictures
-  unlade survey Clinic.fmp12 --objects --json       read every file too, against its digest"""
-
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
@@ -77,11 +72,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"unlade {__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="COMMAND")
 
-    survey = _verb(verbs, "survey", "say what a database file holds", _SURVEY)
-    _of_a_file(survey)
-    survey.add_argument("--objects", action="store_true", help="read every file too, and compare it with its digest")
-
-    survey.add_argument("--html", type=Path, metavar="FILE", help="write it as one page, for its owner alone")
+    survey = _verb(verbs, "survey", "say what a database file, or a hosted database, holds", surveying.SURVEY)
+    surveying.add_survey(survey)
 
     pull = _verb(verbs, "pull", "take the files out of a database file, or out of a hosted database", pulling.PULL)
     _of_a_file(pull, optional=True)
@@ -179,23 +171,7 @@ def _print_json(data: dict[str, Any]) -> None:
 
 
 def _survey(given: argparse.Namespace) -> int:
-    from unlade.standalone.common import Given
-    from unlade.standalone.survey import advice_on, survey
-    from unlade.standalone.words import show_survey
-
-    with Given(given.file, given.yes, given.salvage, tuple(given.outside)).open() as database:
-        found = survey(database, objects=given.objects)
-        if given.html is not None:
-            from unlade.report.private import write_private
-            from unlade.standalone.page import survey_page
-
-            path = write_private(given.html, survey_page(found, list(advice_on(found))))
-            print(f"The page: {path}", file=sys.stderr)
-        if given.json:
-            _print_json(found.as_json())
-        else:
-            show_survey(_console(), found)
-    return found.exit_code
+    return surveying.survey(given, _console())
 
 
 def _pull(given: argparse.Namespace) -> int:

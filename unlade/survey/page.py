@@ -75,7 +75,7 @@ def table(titles: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequen
 
     `numbers` has a letter for each column: `n` for figures, `k` for keys.
     """
-    kinds = numbers.ljust(len(titles), "-")
+    kinds = numbers.ljust(len(titles), "-")[: len(titles)]
 
     def row(cells: Sequence[str], tag: str) -> str:
         marked = (f' class="{kind}"' if kind in "nk" and not (tag == "th" and kind == "k") else "" for kind in kinds)
