@@ -95,6 +95,8 @@ def test_the_command(make_port: PortMaker, tmp_path: Path) -> None:
         stored(port, 3).unlink()
         told = verify("--yes", "--json")
         assert (told.returncode, json.loads(told.stdout)["counts"]) == (1, {"object_missing": 1}), told.stderr
+        said = verify("--yes").stdout
+        assert "record 3: its object is gone" in said and "images 3 --again && " in said and "--from" in said
 
 
 def test_what_was_never_imported_or_is_better_in_the_file(make_port: PortMaker, tmp_path: Path) -> None:
@@ -215,3 +217,10 @@ def test_better_bytes_in_the_file_are_named(make_port: PortMaker, tmp_path: Path
         found = against(port, path)
         assert kinds(found) == {("better_in_file", "2"), ("better_in_file", "3")}
         assert found.same == 3
+        # What the command tells to type takes the quarantined one over; a lesser copy is not replaced by itself.
+        environ = {**os.environ, **port.settings(), "DJANGO_DEBUG": "1"}
+        command = [sys.executable, "manage.py", "filemaker_resolve", "images", "3", "--again"]
+        subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, check=True)
+        ended = port.run(from_path=str(path), yes=True)
+        assert (ended["this_run"]["imported"], ended["totals"]["imported"]) == (1, 5)
+        assert kinds(against(port, path)) == {("better_in_file", "2")}

@@ -15,6 +15,7 @@ from unlade.errors import UsageError
 from unlade.fileroad import open_database
 from unlade.importer import ContainerImport, get_any_import, get_import
 from unlade.ledger.models import Source
+from unlade.mending import mendings
 from unlade.options import RunOptions
 from unlade.records.declaring import RecordImport
 from unlade.report.command import paper_options
@@ -112,6 +113,10 @@ class Command(UnladeCommand):
             if len(found.findings) > 50:
                 self.say(f"... and {len(found.findings) - 50:,} more; --report FILE has them all")
             self.say(found.line())
+            told = ((one.kind, one.record_id, one.slot) for one in found.findings)
+            for mending in mendings(importer.name, told, paths):
+                first = "" if mending.many == 1 else f" (the first of {mending.many:,})"
+                self.say("\n".join([f"\n{mending.sentence}{first}", *(f"    {line}" for line in mending.commands)]))
         return found.exit_code
 
     def _verify(self, importer: ContainerImport, store: Store, options: dict[str, Any], quiet: bool) -> Verdict:
