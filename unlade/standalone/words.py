@@ -17,6 +17,7 @@ from unlade.standalone.common import Tick
 from unlade.standalone.pull import PROVEN, Pulled
 from unlade.standalone.survey import Survey, advice_on
 from unlade.standalone.verify import Verified
+from unlade.survey.text import field_marks
 from unlade.units import format_duration, format_size
 
 _EVERY = 30.0  #: seconds between two lines where there is no terminal
@@ -74,7 +75,8 @@ def show_survey(console: Console, found: Survey) -> None:
     for table in found.tables:
         first = (escape(table.table.name), f"{table.records:,}")
         for one in table.containers:
-            name = escape(one.column.name) + (" [dim](global)[/]" if one.column.is_global else "")
+            marks = field_marks(str(one.column.kind), one.column.repetitions, is_global=one.column.is_global)
+            name = " ".join([escape(one.column.name), *(f"[dim]{mark}[/]" for mark in marks)])
             size = format_size(one.bytes) if one.bytes else ""
             grid.add_row(*first, name, f"{one.filled:,}", size, _counts(one.where), escape(_counts(one.types)))
             first = ("", "")

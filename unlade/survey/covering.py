@@ -151,6 +151,10 @@ def _fits(waiver: Waived, one: FieldFound) -> bool:
     return not waiver.field or waiver.field.casefold() == one.field.casefold()
 
 
+#: A sample of fewer records is told as what it is.
+_FEW = 5
+
+
 def split_name(text: str) -> tuple[str, str]:
     """`Table::field` or `Table` (all of it) in its parts. Raises `ValueError`."""
     table, _, field = text.partition("::")
@@ -165,7 +169,7 @@ def counted(one: FieldFound) -> str:
     guess = one.estimate()
     if one.is_global:
         return "" if not one.looked_at else "one for all" if one.filled else "empty"
-    if guess is None:
+    if guess is None or (not one.exact and one.looked_at < _FEW):
         return f"{one.filled:,} of {one.looked_at:,} looked at" if one.looked_at else "not looked at"
     if one.exact:
         return f"{one.filled:,} of {one.records:,}"

@@ -107,10 +107,15 @@ def _field(one: FieldFound) -> Text:
 
 def marks_of(one: FieldFound) -> list[str]:
     """What sets a field apart, in words."""
-    words = ["global"] if one.is_global else []
-    words += [one.kind] if one.kind != "normal" else []
-    if one.repetitions > 1:
-        words.append(f"{one.repetitions} repetitions")
+    return field_marks(one.kind, one.repetitions, is_global=one.is_global)
+
+
+def field_marks(kind: str, repetitions: int, *, is_global: bool) -> list[str]:
+    """The same by the field's definition."""
+    words = ["global"] if is_global else []
+    words += [kind] if kind != "normal" else []
+    if repetitions > 1:
+        words.append(f"{repetitions} repetitions")
     return words
 
 
