@@ -86,6 +86,7 @@ class Agenda:
         recovered: list[tuple[Item, Order]],
         *,
         found: int | None = None,
+        pilot: Gathering | None = None,
     ) -> None:
         self._books = books
         self._options = options
@@ -111,15 +112,26 @@ class Agenda:
             self._full = Walk("full", options.batch_size, self._met_in_this_pass)
         self._seen_failures: set[int] = set()
         #: Of a pilot: its candidates, until all its pages are here. `found` is the source's count by this road.
-        self.pilot = Gathering(books.importer, options.pilot) if options.pilot else None
+        self.pilot: Gathering | None = None
         self._sampled: deque[tuple[int, int]] = deque()
-        if self.pilot is not None:
-            self._windows.clear()
-            pages = self.pilot.pages(found or 0, options.batch_size)
-            if pages is not None:
-                self._walk, self._sampled = None, deque(pages)
-            elif not self._local:
-                self._walk = Walk("new", options.batch_size, self._in_ledger)
+        if options.pilot:
+            self._begin_pilot(options.pilot, found or 0, pilot)
+
+    def _begin_pilot(self, number: int, found: int, before: Gathering | None) -> None:
+        """Places of the listing to read first; after a wait, go on with the sample that was chosen `before` it."""
+        self._windows.clear()
+        if before is not None and before.choice is not None:
+            self.pilot, self._walk = before, None
+            have = {order.item_id for _, order in self.ready}
+            left = self._books.still_open(before.items)
+            self.ready.extend((item, order_for(item, None)) for item in left if item.pk not in have)
+            return
+        self.pilot = Gathering(self._books.importer, number)
+        pages = self.pilot.pages(found, self._options.batch_size)
+        if pages is not None:
+            self._walk, self._sampled = None, deque(pages)
+        elif not self._local:
+            self._walk = Walk("new", self._options.batch_size, self._in_ledger)
 
     # Pages.
 

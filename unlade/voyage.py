@@ -163,7 +163,7 @@ class Voyage:
         with transaction.atomic():
             recovered = self._recovered()
             started = self.books.run.started_at
-            self._agenda = Agenda(self.books, self.options, started, recovered, found=count.found)
+            self._agenda = Agenda(self.books, self.options, started, recovered, found=count.found, pilot=self.pilot)
         # Twice the permits: while one half fetches, the other hashes, decodes and stores.
         self._crew = Crew(2 * self.options.concurrency + 2, f"unlade-{self.books.importer.name}")
         self.reporter.begin(count.found, self._settled)

@@ -55,15 +55,14 @@ def test_the_sample_goes_the_whole_way_and_nothing_twice(make_port: PortMaker) -
         assert "300" in settled
         assert "1" in settled
         before = port.downloads()
-        port.sim.stats()
         port.until_done(retry_failed=False)
         totals = port.check()
         assert totals["pending"] == 0
         assert {key for key in before if port.downloads()[key] > before[key]} == set()
 
 
-def test_a_small_listing_is_read_whole_and_stays_known(make_port: PortMaker) -> None:
-    with make_port(cargo(30)) as port:
+def test_a_small_listing_is_read_whole_and_stays_known(any_port: PortMaker) -> None:
+    with any_port(cargo(30)) as port:
         told = port.run(pilot=5)
         assert told["this_run"]["imported"] == 5
         assert len(port.items()) == 30
@@ -125,6 +124,21 @@ def test_by_a_file_and_by_a_folder(road: str, make_port: PortMaker, monkeypatch:
         code, out = command(port, monkeypatch, "--from", str(path), "--yes", "--json")
         told = json.loads(out.strip().splitlines()[-1])
         assert (code, told["this_run"]["imported"], told["totals"]["imported"]) == (0, 32, 40)
+
+
+def test_after_a_wait_the_same_sample_goes_on(make_port: PortMaker) -> None:
+    with make_port(cargo(30)) as port:
+        bad = {"on": "container", "nth": {"from": 3, "to": 5}, "do": {"status": 502, "body": "html"}}
+        port.sim.set_faults([bad])
+        told = port.run(pilot=8, wait=True, concurrency=1, env={"UNLADE_COOLDOWNS": "1s"})
+        voyage = port.ended.voyage
+        assert voyage is not None
+        assert voyage.pilot is not None
+        assert len(voyage.pilot.items) == 8
+        assert told["outcome"] == "limit"
+        touched = {rid for rid, item in port.items().items() if item.state != "pending"}
+        assert len(touched) == 8
+        assert port.twice() == {}
 
 
 def test_a_pilot_chooses_by_itself() -> None:

@@ -52,6 +52,14 @@ class Books(PageBooks):
                 self.skipped += 1
         return opened
 
+    def still_open(self, pks: Sequence[int]) -> list[Item]:
+        """Those of these items that no try has settled yet; a failure of this run waits for its own time."""
+        found: list[Item] = []
+        for start in range(0, len(pks), 500):
+            some = self.source.items.filter(pk__in=pks[start : start + 500], state=S.PENDING, gone_at=None)
+            found += some.filter(in_hand=None)
+        return found
+
     def is_meant(self, item: Item, wanted: Sequence[str]) -> bool:
         """Whether `--only` names this item."""
         return item.record_id in wanted or item.identity_key in {normalise_ref(word) for word in wanted}
