@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,30 @@ def test_what_cannot_be_had_is_named(unlade: Unlade, tmp_path: Path) -> None:
         code, told = command("pull", "--to", out, "--retry-failed")
         assert (code, told["files"], told["totals"]["failed"]) == (3, 11, 1)
         assert sum(count - 1 for count in downloads(sim).values()) == 0
+
+
+def test_edited_records_of_an_oddly_named_layout(unlade: Unlade, tmp_path: Path) -> None:
+    data, out, name = hosted(unlade, tmp_path), tmp_path / "out", "Bilder » @ Ü/2"
+    data.layouts[0] = replace(data.layouts[0], name=name)
+    with Simulator(data) as sim:
+        command = Command(sim)
+        assert command("pull", *command.host, "--layout", name, "--to", out)[0] == 0
+        before = {(line["record"], line["field"], line["repetition"]): line for line in lines(out)}
+        # The first record gets other files in both repetitions.
+        sim.set_faults([{"on": "records", "times": 1, "do": {"replace": 1}}])
+        code, told = command("pull", "--to", out)
+        assert (code, told["bytes"]["container"]) == (0, 0)  # edits are looked for when it is said
+        code, told = command("pull", "--to", out, "--changed")
+        assert (code, told["this_run"]["imported"]) == (0, 2)
+    after = {(line["record"], line["field"], line["repetition"]): line for line in lines(out)}
+    assert after.keys() == before.keys()
+    changed = {key for key in after if after[key] != before[key]}
+    assert changed == {("1", "photo", 1), ("1", "photo", 2)}
+    line = after["1", "photo", 1]
+    assert (line["table"], line["modification"]) == (name, "2") and line["file"].endswith("/1/photo~2.jpg")
+    assert line["sha256"] != before["1", "photo", 1]["sha256"] and len(sums(out)) == 12
+    code, told = unlade("verify", out / "manifest.jsonl", out)
+    assert (code, told["good"], told["extra"]) == (0, 12, 2)  # what was there before is never replaced
 
 
 def test_a_host_in_trouble_is_left_alone(unlade: Unlade, tmp_path: Path) -> None:
