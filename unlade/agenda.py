@@ -94,6 +94,7 @@ class Agenda:
         self.ready: deque[tuple[Item, Order]] = deque(recovered)
         self._changed = Changed(options.refetch_changed) if options.changed else None
         self._local = books.road != Road.API
+        self._last_page: set[str] = set()  #: record ids of the page that came last
         places = [] if self._local else books.pending_places()
         self._windows = deque(windows(places, options.batch_size))
         source = books.source
@@ -156,6 +157,7 @@ class Agenda:
         walk = {"new": self._walk, "full": self._full}.get(request.part)
         in_order = walk.took(request, page) if walk is not None else True
         offset = page.offset if in_order else None
+        self._last_page = {record.record_id for record in page.records}
         listed = books.take_page(page.records, offset, now, changed=self._changed) if page.records else []
         if self._options.only:
             listed = [entry for entry in listed if books.is_meant(entry.item, self._options.only)]
@@ -228,7 +230,8 @@ class Agenda:
             self._books.listed_through(walk.reached, page.records[-1].record_id, True)
 
     def _in_ledger(self, record_ids: list[str]) -> Container[str]:
-        return self._books.known(record_ids)
+        """Which of these were met. A file that is joined by identity alone may have ids that the ledger never hears of."""
+        return self._last_page if self._local else self._books.known(record_ids)
 
     def _met_in_this_pass(self, record_ids: list[str]) -> Container[str]:
         return self._books.known(record_ids, since=self._pass_began)

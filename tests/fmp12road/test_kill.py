@@ -158,3 +158,37 @@ def test_limits_and_ctrl_c(make_port: PortMaker, tmp_path: Path, road: str) -> N
         ended = port.run(**options)
         assert (ended["outcome"], ended["this_run"]["imported"]) == ("done", left)
         assert port.check(books="")["imported"] == 150
+
+
+@pytest.mark.parametrize("renumber", [5, 1000])
+def test_a_clone_with_other_record_ids_is_the_same_clinic(make_port: PortMaker, tmp_path: Path, renumber: int) -> None:
+    """Half from one file, the rest from its clone, in which the same record ids are other records."""
+    data = cargo(70)
+    one = as_clinic(data, tmp_path / "Clinic.fmp12", tables=["Images"])
+    clone = as_clinic(data, tmp_path / "Clone.fmp12", tables=["Images"], renumber=renumber)
+    with make_port(data) as port:
+        port.run(from_path=str(one), yes=True, limit=12)
+        ended = port.run(from_path=str(clone), yes=True)
+        assert (ended["totals"]["imported"], ended["totals"]["failed"], len(port.items())) == (70, 0, 70)
+        again = port.run(from_path=str(one), yes=True)
+        assert (again["this_run"]["imported"], again["totals"]["imported"]) == (0, 70)
+        port.check(books="")
+        for item in port.items().values():
+            number = int(item.original_name.partition(" ")[2].partition(".")[0])
+            assert jpeg(f"picture {number}") == (port.folder / "store" / item.key).read_bytes()
+
+
+@pytest.mark.parametrize("road", ["file", "folder"])
+def test_pages_of_records_that_the_ledger_knows_by_other_ids(make_port: PortMaker, tmp_path: Path, road: str) -> None:
+    """Half over the API, the rest by many pages of another road whose ids the ledger never hears of."""
+    data = cargo(70)
+    options: dict[str, Any] = {"from_path": str(as_tree(data, tmp_path / "export"))}
+    if road == "file":
+        path = as_clinic(data, tmp_path / "Clone.fmp12", tables=["Images"], renumber=1000)
+        options = {"from_path": str(path), "yes": True}
+    with make_port(data) as port:
+        port.run(limit=50)
+        ended = port.run(**options)
+        assert (ended["this_run"]["imported"], ended["totals"]["imported"]) == (20, 70)
+        assert (port.run()["this_run"]["imported"], len(port.items())) == (0, 70)
+        port.check(books="")

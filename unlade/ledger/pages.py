@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 
 from unlade.cargo import Count, Outcome, RefStatus, Road, SourceRecord, Stored
 from unlade.importer import ContainerImport
+from unlade.ledger.clones import free_id, join_clones
 from unlade.ledger.events import note, note_all, settled_detail
 from unlade.ledger.models import Item
 from unlade.ledger.outcomes import SETTLED_FIELDS, OutcomeBooks, content_of
@@ -160,9 +161,22 @@ class PageBooks(OutcomeBooks):
                     # What that road could not give, this one may.
                     item.move(S.PENDING)
                     item.attempts, item.tries = [], 0
-        if self.road != Road.API:
+        if self.road == Road.FILE:
+            self._join_clones(records, old)
+        elif self.road != Road.API:
             self._join_exports(records, old)
         return old
+
+    def _join_clones(self, records: Sequence[SourceRecord], old: dict[tuple[str, str], Item]) -> None:
+        """See `clones.join_clones`. Ids that another record has are remembered, for new items of theirs."""
+        by_identity: dict[str, list[SourceRecord]] = {}
+        for record in records:
+            by_identity.setdefault(normalise_ref(self.importer.identity_of(record)), []).append(record)
+        by_identity.pop("", None)
+        before = set(old)
+        items = self.source.items.filter(identity_key__in=by_identity, road=self.road).order_by("pk")
+        join_clones(items, by_identity, old, self.met_as, self.run.started_at)
+        self.ids_taken = before - set(old)
 
     def _join_exports(self, records: Sequence[SourceRecord], old: dict[tuple[str, str], Item]) -> None:
         """An export that tells no record ids has its records' made from their identity (`id=...`); the next one may
@@ -215,7 +229,7 @@ class PageBooks(OutcomeBooks):
         importer = self.importer
         item = Item(
             source=self.source,
-            record_id=record.record_id,
+            record_id=free_id(record, importer.identity_of(record), (record.record_id, slot) in self.ids_taken),
             road=self.road,
             slot=slot,
             mod_id=record.mod_id,

@@ -31,6 +31,8 @@ class RunBooks:
         self.uploaded_by = uploaded_by
         self.skipped = 0
         self.new = 0  #: items that this run met first
+        self.met_as: dict[int, str] = {}  #: by which record id of its file an item was met that has another one
+        self.ids_taken: set[tuple[str, str]] = set()  #: (record id, slot) of the last page that other items have
         self.edited = 0  #: items whose record was edited since the last run
         self._ended: Counter[str] = Counter()  #: items that this run settled, by state
         self._failed: set[int] = set()  #: those of them that failed: a later try of the same run may change that
