@@ -120,6 +120,16 @@ def test_a_part_leaves_the_rest_as_it_was(survey: Survey) -> None:
     assert len(fields) == 8
 
 
+def test_records_that_this_account_does_not_see(survey: Survey) -> None:
+    data = estate()
+    data.accounts[0].hides = {"People": frozenset({"1", "2"})}
+    with Simulator(data) as host:
+        survey.at(host)
+        told = survey("--full", "--layout", "People")
+    assert any("sees 10 of 12 records" in note for note in told["notes"])
+    assert by_name(told)["People::portrait"]["filled"] == 2
+
+
 def test_an_old_host_names_no_table(survey: Survey) -> None:
     with Simulator(estate(version="17.0.2.205")) as host:
         survey.at(host)

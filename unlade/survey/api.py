@@ -220,6 +220,12 @@ class HostSurvey:
                     if entry.is_container:
                         self._field(shown, entry, entry.name, portal)
         self.found.tables = list(tables.values())
+        for table in self.found.tables:
+            if table.total is not None and table.records is not None and table.records < table.total:
+                self.found.notes.append(
+                    f"{table.name}: this account sees {table.records:,} of {table.total:,} records; what it does not "
+                    "see was not counted."
+                )
 
     def _choose(self) -> None:
         """The lightest layouts that show all fields, and the places at which they are read."""

@@ -88,9 +88,9 @@ def _tables_of(declared: Declares, found: SurveyFound) -> set[str]:
     """The tables that a declaration reads, in lower case: that of its layout, the one it names, else by its fields."""
     layouts = {name for name in (declared.layout, declared.response_layout) if name}
     tables = {table.name.casefold() for table in found.tables if layouts & set(table.layouts)}
+    if declared.table:
+        return tables | {declared.table.casefold()}
     if found.road == "file":
-        if declared.table:
-            return {declared.table.casefold()}
         needed = {name.partition("(")[0].casefold() for name in declared.fields_needed()}
         fitting = [t for t in found.tables if needed <= {name.casefold() for name in t.fields}]
         tables |= {table.name.casefold() for table in fitting} if len(fitting) == 1 else set()
