@@ -1,6 +1,6 @@
 """`python -m bench [NAME ...]`: runs the benchmarks, shows figures against targets; exit 1 when one is missed.
 
-python -m bench                       all of them, a quarter of an hour on two cores
+python -m bench                       all of them, half an hour on two cores
 python -m bench latency bulk          these
 python -m bench --list                what there is
 python -m bench bulk --scale 0.1      a tenth of the work, for a look; targets are judged all the same
