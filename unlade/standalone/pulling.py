@@ -126,12 +126,15 @@ def _pull_file(given: argparse.Namespace, console: Console) -> int:
     from unlade.standalone.lifting import Thumbnails
     from unlade.standalone.manifest import made_over_the_api
     from unlade.standalone.pull import PATTERN, Pull, check_key
-    from unlade.standalone.targets import open_target
+    from unlade.standalone.pullplan import PLAN
+    from unlade.standalone.targets import open_target, state_of
     from unlade.standalone.words import show_pull, watched
 
     with Given(given.file, given.yes, given.salvage, tuple(given.outside)).open() as database, ExitStack() as stack:
         chosen, pattern = choose(database, given.fields), given.key or PATTERN
         check_key(pattern, chosen)
+        if ((given.state or state_of(given.to)) / PLAN).is_file():
+            raise UsageError(f"{given.to} holds what was pulled from a host.", remedy="Name another place with --to.")
         target = stack.enter_context(closing(open_target(given.to, write=True, state=given.state)))
         if made_over_the_api(target.manifest):
             raise UsageError(f"{target.url} holds what was pulled from a host.", remedy="Name another place with --to.")
