@@ -5,7 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.markup import escape
 
-from unlade.standalone.hosted import HostPull, HostPulled
+from unlade.standalone.hosted import HostPull
+from unlade.standalone.hostrequest import HostPulled
 from unlade.states import ItemState
 from unlade.units import format_duration, format_size
 

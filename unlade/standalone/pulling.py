@@ -15,7 +15,7 @@ from unlade.units import parse_duration, parse_size
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from unlade.standalone.hosted import Request
+    from unlade.standalone.hostrequest import Request
     from unlade.voyage import Reporter
 
 PULL = """\
@@ -172,7 +172,8 @@ def _pull_host(given: argparse.Namespace, console: Console) -> int:
 
 def status(given: argparse.Namespace, console: Console) -> int:
     """Say where a pull over the API stands; returns the exit code."""
-    from unlade.standalone.hosted import HostPulled, Request, opened
+    from unlade.standalone.hosted import opened
+    from unlade.standalone.hostrequest import HostPulled, Request
     from unlade.standalone.hostwords import show_host_pull
 
     with opened(Request(given.to, state=given.state), known=False, write=False) as host_pull:
@@ -185,7 +186,7 @@ def status(given: argparse.Namespace, console: Console) -> int:
 
 
 def _request(given: argparse.Namespace) -> Request:
-    from unlade.standalone.hosted import Request
+    from unlade.standalone.hostrequest import Request
 
     for name in ("outside", "salvage"):
         if getattr(given, name):
