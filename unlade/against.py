@@ -144,9 +144,9 @@ def compare(
 ) -> Against:
     """Compare everything, with one file or with several that hold the table together.
 
-    `tick` is told how many records are done, how many there are, and the bytes that were found to be the same. Goes on with a comparison with the same files that
-    was broken off, unless `again`. Raises `DamagedFile` where a file itself is broken, `StoreError` when the store
-    cannot be read at all.
+    `tick` is told how many records are done, how many there are, and the bytes that were found to be the same. Goes on
+    with a comparison with the same files that was broken off, unless `again`. Raises `DamagedFile` where a file itself
+    is broken, `StoreError` when the store cannot be read at all.
     """
     names = " and ".join(file.database.path.name for file in files)
     result = Against(importer.name, names, sum(file.count().found for file in files))
