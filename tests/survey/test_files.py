@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from fmsim import Simulator
+from fmsim.folder import read
 from tests.fmp12road.files import as_database
 from tests.standalone.files import images
+from tests.survey.hosts import environ
 from tests.voyage.harness import FIELDS, cargo
 from unlade.ledger.models import Host
+from unlade.standalone.__main__ import main
 from unlade.survey.values import SurveyFound
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +49,21 @@ def test_the_declaration_that_reads_its_table_covers_it(tmp_path: Path) -> None:
         FIELDS[0]: "covered", **dict.fromkeys(FIELDS[1:], "covered")
     }  # fmt: skip
     assert told["not_covered"] == []
+
+
+def test_both_roads_count_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = images(tmp_path / "Plates.fmp12", 30, reference=4)
+    main(["dataset", str(path), str(tmp_path / "host"), "--yes"])
+    by_file = {one["name"]: one for one in survey("--from", path)["fields"]}
+    with Simulator(read(tmp_path / "host")) as host:
+        for name, value in environ(host, tmp_path, FILEMAKER_ACCOUNT=host.account).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("FILEMAKER_PASSWORD", host.password)
+        by_host = {one["name"]: one for one in survey("--full")["fields"]}
+    assert by_host.keys() == by_file.keys()
+    for name, one in by_file.items():
+        same = ("filled", "records", "by_repetition", "repetitions", "global", "state")
+        assert {key: by_host[name][key] for key in same} == {key: one[key] for key in same}, name
 
 
 def test_several_files_are_one_solution(tmp_path: Path) -> None:

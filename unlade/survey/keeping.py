@@ -60,6 +60,7 @@ def _joined(before: SurveyFound, found: SurveyFound, looked: set[str]) -> Survey
     found.tables = list(tables.values())
     found.fields = sorted(fresh.values(), key=lambda one: (one.table, one.field))
     found.layouts = max(found.layouts, before.layouts)
+    found.full = found.full and all(one.exact or one.records is None or one.set_apart for one in found.fields)
     return found
 
 
