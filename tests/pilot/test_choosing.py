@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unlade.pilot.choosing import Candidate, choose
-from unlade.pilot.learning import sizes_of, stands_for
+from unlade.pilot.sizes import sizes_of, stands_for
 
 
 def one(place: int, best: str = "full", **more: str) -> Candidate:

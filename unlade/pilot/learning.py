@@ -20,6 +20,7 @@ from unlade.importer import ContainerImport
 from unlade.importing import Ended
 from unlade.ledger.models import Item
 from unlade.pilot.choosing import Choice
+from unlade.pilot.sizes import Sizes, sizes_of, stands_for
 from unlade.plan.futures import Prospect, Ranges, draws, futures_of
 from unlade.plan.stock import sizes_known, to_come
 from unlade.report.advice import import_command
@@ -32,36 +33,10 @@ from unlade.states import STORED, ItemState
 #: Downloads from which on a pilot tells a speed.
 _TELLING = 5
 
-#: Sizes that stand for the listing, and items from which on futures are fewer, and are not played at all.
-_STAND_FOR, _MANY, _TOO_MANY = 400, 20_000, 200_000
+#: Items from which on futures are fewer, and are not played at all.
+_MANY, _TOO_MANY = 20_000, 200_000
 
 _SEED = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """Bytes of the files that were taken from one field; "" for all of them."""
-
-    field: str
-    count: int
-    mean: int
-    small: int  #: 10 in 100 are at most so large
-    median: int
-    large: int  #: 90 in 100 are at most so large
-    largest: int
-    total: int
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "files": self.count,
-            "mean": self.mean,
-            "p10": self.small,
-            "median": self.median,
-            "p90": self.large,
-            "largest": self.largest,
-            "total": self.total,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,27 +176,6 @@ def _by_listing(run: int, sample: Sequence[int]) -> list[tuple[str, str, int]]:
     return [(state, why, count) for (state, why), count in counts.most_common() if count]
 
 
-def sizes_of(name: str, sizes: Iterable[int]) -> Sizes | None:
-    """The figures of some sizes; None without any."""
-    ordered = sorted(sizes)
-    if not ordered:
-        return None
-    return Sizes(
-        name,
-        len(ordered),
-        sum(ordered) // len(ordered),
-        _at(ordered, 0.1),
-        _at(ordered, 0.5),
-        _at(ordered, 0.9),
-        ordered[-1],
-        sum(ordered),
-    )
-
-
-def _at(ordered: Sequence[int], share: float) -> int:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
 def _by_field(importer: ContainerImport, stored: Iterable[Item]) -> tuple[Sizes, ...]:
     sizes: dict[str, list[int]] = defaultdict(list)
     for item in stored:
@@ -281,23 +235,6 @@ def _ahead(
     free = futures_of(chances, Plan(now), opened([], now))
     limited = futures_of(chances, Plan(now), budget) if budget is not None and names else None
     return Ahead(items, mean, limited, free, names)
-
-
-def stands_for(listed: Mapping[str, int], taken: Sequence[tuple[str, int]]) -> list[int]:
-    """Sizes that stand for the listing: each best field by its share there, since the sample is not like the whole."""
-    by_field: dict[str, list[int]] = defaultdict(list)
-    for name, size in taken:
-        by_field[name].append(size)
-    whole = sum(count for name, count in listed.items() if name in by_field)
-    if not whole:
-        return [size for _, size in taken]
-    sizes: list[int] = []
-    for name, own in sorted(by_field.items()):
-        share = listed.get(name, 0) / whole
-        wanted = max(1, round(_STAND_FOR * share)) if share else 0
-        ordered = sorted(own)
-        sizes += [ordered[len(ordered) * step // wanted] for step in range(wanted)]
-    return sizes
 
 
 def _overhead(run: RunFigures, files: int, road: str) -> int:

@@ -8,7 +8,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from unlade.pilot.learning import Learnt, Sizes
+from unlade.pilot.learning import Learnt
+from unlade.pilot.sizes import Sizes
 from unlade.pilot.text import next_step
 from unlade.pilot.words import ahead_lines, kinds_lines, policy_lines, sample_line, speed_line, thumbnail_line
 from unlade.plan.futures import Ranges

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
 
-from unlade.pilot.learning import Learnt, Sizes
+from unlade.pilot.learning import Learnt
+from unlade.pilot.sizes import Sizes
 from unlade.plan.futures import Ranges
 from unlade.plan.words import days, sizes, times
 from unlade.units import format_count, format_size

@@ -8,19 +8,17 @@ layouts that show all its containers, and only at some places unless all are ask
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from unlade.cargo import RefStatus
 from unlade.errors import SignInRefused, SourceError
-from unlade.filemaker import DataApiSource, Layout, LayoutField
+from unlade.filemaker import DataApiSource, LayoutField
 from unlade.filemaker.errors import NO_MATCH, RECORD_MISSING, refusal
-from unlade.filemaker.links import classify
-from unlade.filemaker.metadata import base_name
 from unlade.filemaker.records import Records
+from unlade.survey.layouts import Shown, values_of
 from unlade.survey.sampling import spread
 from unlade.survey.values import FieldFound, SurveyFound, TableFound
 
@@ -33,8 +31,6 @@ ENVELOPE, LAYOUT_GUESS = 900, 15_000
 #: Refusals that concern everything, not one layout.
 _GRAVE = {None, "802", "1700", "1711"}
 
-_PLACES = {RefStatus.FILE: "link", RefStatus.REFERENCE: "reference", RefStatus.UNREADABLE: "unreadable"}
-
 Name = tuple[str, str, str]  #: table, the layout where no table is known, field
 
 
@@ -45,23 +41,6 @@ class Cost:
     what: str
     requests: int
     bytes: int
-
-
-@dataclass
-class _Shown:
-    """One layout with containers, and its first record."""
-
-    layout: Layout
-    table: str = ""
-    found: int = 0
-    total: int | None = None
-    weight: int = 0  #: bytes of one record
-    portals: tuple[str, ...] = ()  #: portals that show containers
-    pages: list[tuple[int, int]] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        return self.layout.name
 
 
 class HostSurvey:
@@ -83,7 +62,7 @@ class HostSurvey:
     ) -> None:
         self._source, self._sample, self._clock, self._agree, self._tell = source, sample, clock, agree, tell
         self.found = SurveyFound("api", place, clock(), full)
-        self._shown: list[_Shown] = []
+        self._shown: list[Shown] = []
         self._fields: dict[Name, FieldFound] = {}
         self._reader: dict[Name, str] = {}  #: the layout that a field is counted through
 
@@ -130,7 +109,7 @@ class HostSurvey:
             return
         portals = tuple(key for key, fields in layout.portals.items() if any(one.is_container for one in fields))
         if portals or layout.containers():
-            self._shown.append(_Shown(layout, portals=portals))
+            self._shown.append(Shown(layout, portals=portals))
 
     def _pass_over(self, name: str, error: SourceError) -> None:
         """One layout that cannot be looked at hides itself, not the others."""
@@ -138,7 +117,7 @@ class HostSurvey:
             raise error
         self.found.notes.append(f"layout {name} could not be looked at: {error}")
 
-    def _peek(self, shown: _Shown) -> None:
+    def _peek(self, shown: Shown) -> None:
         self._tell(f"layout {shown.name}: its first record")
         try:
             rows = self._ask(shown, 1, 1, first=True)
@@ -150,9 +129,9 @@ class HostSurvey:
             if rows and (entry.is_global or entry.type != "normal"):
                 found = self._field(shown, entry, entry.name)
                 if not found.looked_at:
-                    self._count(found, _values_of(rows[0].get("fieldData"), shown.layout.fields, entry))
+                    self._count(found, values_of(rows[0].get("fieldData"), shown.layout.fields, entry))
 
-    def _ask(self, shown: _Shown, offset: int, limit: int, *, first: bool = False) -> list[dict[str, Any]]:
+    def _ask(self, shown: Shown, offset: int, limit: int, *, first: bool = False) -> list[dict[str, Any]]:
         what = f"Looking at records of layout {shown.name}"
         parameters = {"_offset": str(offset), "_limit": str(limit), "portal": json.dumps(list(shown.portals))}
         parameters |= {f"_limit.{name}": str(PORTAL_ROWS) for name in shown.portals}
@@ -169,7 +148,7 @@ class HostSurvey:
             shown.weight = reply.wire.api
         return rows
 
-    def _learn(self, shown: _Shown, info: Any, rows: list[dict[str, Any]]) -> None:
+    def _learn(self, shown: Shown, info: Any, rows: list[dict[str, Any]]) -> None:
         """Table and counts from the envelope; a host of generation 17 has none, and is counted by its pages."""
         info = info if isinstance(info, dict) else {}
         shown.table = str(info.get("table") or "")
@@ -182,7 +161,7 @@ class HostSurvey:
 
     # What is one field, and through which layout it is counted
 
-    def _name(self, shown: _Shown, spelling: str, portal: str = "") -> Name:
+    def _name(self, shown: Shown, spelling: str, portal: str = "") -> Name:
         """`Related::photo` belongs to another table; so does a field of a portal."""
         table, colons, name = spelling.partition("::")
         if colons:
@@ -190,7 +169,7 @@ class HostSurvey:
         table = portal or shown.table
         return table, "" if table else shown.name, spelling
 
-    def _field(self, shown: _Shown, entry: LayoutField, spelling: str, portal: str = "") -> FieldFound:
+    def _field(self, shown: Shown, entry: LayoutField, spelling: str, portal: str = "") -> FieldFound:
         key = self._name(shown, spelling, portal)
         if key not in self._fields:
             self._fields[key] = FieldFound(key[0], key[2], entry.type, entry.is_global, entry.max_repeat)
@@ -254,10 +233,10 @@ class HostSurvey:
             found.repeated.clear()
             found.where.clear()
 
-    def _places(self, shown: _Shown) -> list[tuple[int, int]]:
+    def _places(self, shown: Shown) -> list[tuple[int, int]]:
         return spread(shown.found, shown.found if self.found.full else min(self._sample, shown.found), PAGE)
 
-    def _through(self, shown: _Shown) -> set[Name]:
+    def _through(self, shown: Shown) -> set[Name]:
         """Every field that the layout shows, in any way."""
         own = {self._name(shown, entry.name) for entry in shown.layout.containers()}
         rest = {
@@ -268,7 +247,7 @@ class HostSurvey:
         }
         return own | rest
 
-    def _gain(self, shown: _Shown, left: set[Name], *, own: bool) -> set[Name]:
+    def _gain(self, shown: Shown, left: set[Name], *, own: bool) -> set[Name]:
         if own:
             names = {self._name(shown, entry.name) for entry in shown.layout.containers() if "::" not in entry.name}
             return left & names
@@ -286,11 +265,11 @@ class HostSurvey:
                 done += limit
                 self._tell(f"{min(done, whole):,} of {whole:,} records")
 
-    def _take(self, shown: _Shown, row: dict[str, Any]) -> None:
+    def _take(self, shown: Shown, row: dict[str, Any]) -> None:
         for entry in shown.layout.containers():
             key = self._name(shown, entry.name)
             if self._reader.get(key) == shown.name:
-                self._count(self._fields[key], _values_of(row.get("fieldData"), shown.layout.fields, entry))
+                self._count(self._fields[key], values_of(row.get("fieldData"), shown.layout.fields, entry))
         portals = row.get("portalData")
         for portal in shown.portals:
             fields = shown.layout.portals[portal]
@@ -299,7 +278,7 @@ class HostSurvey:
                 key = self._name(shown, entry.name, portal)
                 if entry.is_container and self._reader.get(key) == shown.name:
                     for one in related or ():
-                        self._count(self._fields[key], _values_of(one, fields, entry))
+                        self._count(self._fields[key], values_of(one, fields, entry))
 
     @staticmethod
     def _count(found: FieldFound, values: dict[int, str]) -> None:
@@ -309,26 +288,10 @@ class HostSurvey:
         found.where.update(values.values())
 
 
-def _values_of(data: Any, fields: Iterable[LayoutField], entry: LayoutField) -> dict[int, str]:
-    """Filled repetitions of one field in one record, and what each is."""
-    if not isinstance(data, dict):
-        return {}
-    names = {one.name for one in fields}
-    found = {}
-    for key, value in data.items():
-        name, number = (key, 1) if key in names else base_name(key)
-        if name != entry.name:
-            continue
-        place = _PLACES.get(classify(entry.name, value).status)
-        if place is not None:
-            found[number] = place
-    return found
-
-
 def _many(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _price(shown: _Shown, gain: set[Name]) -> tuple[float, str]:
+def _price(shown: Shown, gain: set[Name]) -> tuple[float, str]:
     """Bytes for each field that a layout would add; the name settles ties, so that the choice is always the same."""
     return max(1, shown.weight) / len(gain), shown.name
