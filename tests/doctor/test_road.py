@@ -81,6 +81,27 @@ def test_secure_storage_stops_before_it_fails(tmp_path: Path) -> None:
     assert any("self-contained copy" in line.remedy for line in lines)
 
 
+def test_open_storage_that_was_left_behind(tmp_path: Path) -> None:
+    names = ("id", "id_Contact", "Type", "Name of file", "date", "image_Full", "image_Ex_large", "image_large",
+             "image_medium", "image_small")  # fmt: skip
+    fields = [
+        FieldSpec(n, name, "container" if name.startswith("image") else "text", flags=0x30 * name.startswith("image"))
+        for n, name in enumerate(names, 1)
+    ]
+    data = b"\xff\xd8\xff a picture"
+    streams = writer.outside_streams(data, "far.jpg", "Images/photo/")
+    records = [RecordSpec(1, {(1, 1): "A", (6, 1): Ref(1)})]
+    path = tmp_path / "open.fmp12"
+    objects = [ObjectSpec(1, streams, outside=data)]
+    writer.write(path, FileSpec([TableSpec(129, "Images", fields, records, {}, objects)]))
+    lines = of(seen(path, tmp_path), "files")
+    assert any(line.level == "error" and "not where the database says" in line.message for line in lines)
+    far = tmp_path / "Images" / "photo" / "far.jpg"
+    far.parent.mkdir(parents=True)
+    far.write_bytes(data)
+    assert {line.level for line in of(seen(path, tmp_path), "files")} == {"ok"}
+
+
 def test_what_is_no_readable_file_says_so(tmp_path: Path) -> None:
     assert only(seen(tmp_path / "gone.fmp12", tmp_path), "source").level == "error"
     (tmp_path / "text.fmp12").write_bytes(b"hello" * 5000)

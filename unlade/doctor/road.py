@@ -213,7 +213,7 @@ def _places(importer: ContainerImport, source: ImportedFile) -> Iterator[Line]:
     beside = f", {format_count(open_)} beside it in open storage" if open_ else ""
     yield Line("ok", topic, f"{format_count(inside)} files inside the database{beside}, {size} in all")
     if open_:
-        lost = _not_beside(source, fields)
+        lost = sum(one.absent for one in fields.values())
         if lost:
             said = f"{format_count(lost)} files of open storage are not where the database says"
             yield Line("error", topic, said, "Put the folder of container files beside the database file.")
@@ -232,18 +232,6 @@ def _hold(count: int, verb: str) -> str:
     """`1 record has`, `12 records hold`."""
     one = {"have": "has"}.get(verb, f"{verb}s")
     return f"{plural(count, ('record', 'records'))} {one if count == 1 else verb}"
-
-
-def _not_beside(source: ImportedFile, fields: dict[int, FieldSurvey]) -> int:
-    from unlade.fmp12.outside import find_outside
-
-    database, lost = source.database, 0
-    for record in database.records(source.table):
-        for value in record.containers.values():
-            thing = database.object(value) if value.field.id in fields else None
-            if thing is not None and thing.outside is not None:
-                lost += find_outside(database.path, database.header.bases, thing.outside, ())[0] is None
-    return lost
 
 
 def _owners(importer: ContainerImport, load: Load) -> Iterator[Line]:

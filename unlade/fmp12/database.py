@@ -121,6 +121,12 @@ class DatabaseFile:
         """An object by its key, whoever refers to it; None if there is none."""
         return read_object(self._tree, table.key, table.id, key)
 
+    def is_here(self, thing: Object) -> bool:
+        """Whether an object's file can be had: one of open storage lies where it may, in its size; none is secure."""
+        if thing.outside is None:
+            return not thing.secure
+        return find_outside(self.path, self.header.bases, thing.outside, self._outside)[0] is not None
+
     def objects(self, table: Table) -> Iterator[Object]:
         """All container objects of `table`, referenced or not."""
         for key in self._tree.children((table.key, OBJECTS, b"\x05")):

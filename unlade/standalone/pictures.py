@@ -42,7 +42,7 @@ def shares(filled: dict[tuple[int, int], int], many: int) -> dict[tuple[int, int
 
 def _chosen(database: DatabaseFile, found: Survey, many: int) -> Iterator[Container]:
     filled = {
-        (table.table.id, one.column.id): one.where["inside"] + one.where["open"]
+        (table.table.id, one.column.id): one.where["inside"] + one.where["open"] - one.absent
         for table in found.tables
         for one in table.containers
     }
@@ -54,7 +54,7 @@ def _chosen(database: DatabaseFile, found: Survey, many: int) -> Iterator[Contai
         for value in database.containers(table.table):
             key = (table.table.id, value.field.id)
             thing = database.object(value) if wanted.get(key) else None
-            if thing is None or thing.secure:
+            if thing is None or not database.is_here(thing):
                 continue
             number = met[value.field.id]
             met[value.field.id] += 1

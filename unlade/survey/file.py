@@ -19,13 +19,14 @@ class FieldSurvey:
 
     `records` hold at least one value, `filled` counts values, `repeated` counts them by repetition. `where`: `inside`,
     `open` (beside the file, readable), `secure` (beside it, encrypted), `reference` (only a path was stored),
-    `unreadable`, `lost` (the file does not hold the object).
+    `unreadable`, `lost` (the file does not hold the object). `absent` of those in open storage are not beside the file.
     """
 
     column: Field
     filled: int = 0
     records: int = 0
     bytes: int = 0
+    absent: int = 0
     types: Counter[str] = field(default_factory=Counter)
     where: Counter[str] = field(default_factory=Counter)
     repeated: Counter[int] = field(default_factory=Counter)
@@ -44,6 +45,7 @@ class FieldSurvey:
             "bytes": self.bytes,
             "types": dict(self.types.most_common()),
             "where": dict(self.where.most_common()),
+            "absent": self.absent,
         }
 
     def meets(self, record: int | None) -> None:
@@ -125,7 +127,7 @@ def survey(
 
 
 def count_value(database: DatabaseFile, one: FieldSurvey, value: Container) -> bool:
-    """Count a value; whether it holds a file that can be read here."""
+    """Count a value; whether it holds a file that can be had here."""
     one.meets(value.record)
     one.repeated[value.repetition] += 1
     if value.object_key is None:
@@ -136,10 +138,12 @@ def count_value(database: DatabaseFile, one: FieldSurvey, value: Container) -> b
         one.where["lost"] += 1
         return False
     one.where["secure" if thing.secure else "open" if thing.outside else "inside"] += 1
+    here = database.is_here(thing)
+    one.absent += thing.outside is not None and not here
     one.bytes += thing.stored_size or 0
     suffix = PurePosixPath(thing.file_name or "").suffix.lower()
     one.types[suffix if 1 < len(suffix) <= 11 else (thing.main or "unknown").strip()] += 1
-    return not thing.secure
+    return here
 
 
 def advice_on(found: Survey) -> Iterable[str]:
@@ -150,8 +154,15 @@ def advice_on(found: Survey) -> Iterable[str]:
             f"{where['secure']:,} files are in secure storage, which only FileMaker reads: save a self-contained copy "
             "(FileMaker Pro, File > Save a Copy As) and read that."
         )
-    if where["open"]:
-        yield f"{where['open']:,} files lie beside the database in open storage: keep that folder with the file."
+    absent = sum(one.absent for table in found.tables for one in table.containers)
+    if where["open"] > absent:
+        beside = where["open"] - absent
+        yield f"{beside:,} files lie beside the database in open storage: keep that folder with the file."
+    if absent:
+        yield (
+            f"{absent:,} files should lie beside the database in open storage, and do not: put the folder of container "
+            "files beside it."
+        )
     if where["reference"]:
         yield f"{where['reference']:,} values hold only a path; their files were never in the database."
     if where["lost"]:
