@@ -12,7 +12,7 @@ from threading import Lock
 from typing import NamedTuple, Protocol
 
 from unlade.fmp12.errors import DamagedFile
-from unlade.fmp12.pages import FIRST_LEAF, ROOT, PageFile, page_head
+from unlade.fmp12.pages import FIRST_LEAF, ROOT, PageFile, page_head, sound_leaf
 from unlade.fmp12.stretch import Stretch
 from unlade.fmp12.tokens import Entry, Path, full, index_entries, leaf_entries
 
@@ -121,6 +121,8 @@ class ChainLeaves:
 
     def _leaf_head(self, page: bytes, number: int, before: int | None) -> tuple[int, int]:
         """The number of the next leaf, and where the payload ends; what leads here is checked."""
+        if (sound := sound_leaf(page, before, self._file.count)) is not None:
+            return sound
         head = page_head(page, number, self._file.count)
         if head.level != 0:
             raise DamagedFile(number, "the chain of leaves leads to another kind of page")

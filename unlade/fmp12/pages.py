@@ -20,9 +20,11 @@ ROOT = 1  #: root of the index tree
 FIRST_LEAF = 2
 FREE_LEVEL = 0xFFFF
 
-_BLOCK_PAGES = 32
+_BLOCK_BITS = 5
+_BLOCK_PAGES = 1 << _BLOCK_BITS
 _BLOCKS_KEPT = 64  #: 8 MiB in all
 _HEAD = struct.Struct(">4xIIHHI")
+_LEAF = struct.Struct(">IIIHH")
 
 
 class PageHead(NamedTuple):
@@ -67,11 +69,11 @@ class PageFile:
 
     def page(self, number: int) -> bytes:
         """The 4096 bytes of page `number`. Raises `CutShort` past the end."""
-        block, place = divmod(number, _BLOCK_PAGES)
+        block = number >> _BLOCK_BITS
         data = self._blocks.get(block)
         if data is None:
             data = self._load(block)
-        start = place * PAGE
+        start = number % _BLOCK_PAGES * PAGE
         page = data[start : start + PAGE]
         if len(page) != PAGE:
             raise CutShort(f"{self.path.name} ends before page {number}.")
@@ -109,6 +111,17 @@ def _read_fully(file: BinaryIO, length: int) -> bytes:
     while (length := length - len(data)) and (data := file.read(length)):
         parts.append(data)
     return b"".join(parts)
+
+
+def sound_leaf(page: bytes, before: int | None, count: int) -> tuple[int, int] | None:
+    """The next leaf's number and where the payload ends, of a leaf whose header keeps every rule and names `before`
+    (None: any) as the one before it. None for all others: `page_head` says what is wrong. Called for every page."""
+    zeros, previous, following, level, free = _LEAF.unpack_from(page)
+    if zeros or level or free > PAGE - HEADER or following >= count or previous >= count:
+        return None
+    if before is not None and previous != before:
+        return None
+    return following, PAGE - free
 
 
 def page_head(page: bytes, number: int, count: int) -> PageHead:
