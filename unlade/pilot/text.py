@@ -40,7 +40,8 @@ def render(found: Learnt, now: datetime, *, zone: tzinfo, fancy: bool = False, w
     paper.put(table, indent=2)
     if found.page:
         paper.put("")
-        paper.put(Text.assemble("The same as a page: ", found.page), indent=2)
+        paper.put("The same as a page, to be opened in a browser:", indent=2)
+        paper.command(found.page, indent=4)  # never broken, so that it can be copied
     paper.heading("Next")
     paper.put(next_step(found), indent=2)
     paper.command(found.command, indent=4)
