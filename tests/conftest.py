@@ -39,6 +39,7 @@ SLOW = (
         "folder",
         "fmsim_clinic",
         "standalone",
+        "reassign",
     ),
     *("pilot/test_runs.py", "plan/test_pages.py", "media/test_workers.py", "fmp12/test_fuzz.py", "fmp12/test_source.py"),
     *("desktop/test_script_text.py", "desktop/test_export_script.py", "clinic/test_admin.py", "clinic/test_relink.py"),

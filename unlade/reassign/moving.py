@@ -166,8 +166,8 @@ def finish(source: Source, store: Store) -> int:
 def _slices(events: Any) -> Iterator[list[Event]]:
     last = 0
     while part := list(events.filter(pk__gt=last).select_related("item__source").order_by("pk")[:CHUNK]):
-        yield part
         last = part[-1].pk
+        yield part  # the caller may delete them
 
 
 def _held(names: Iterable[str]) -> set[str]:
