@@ -46,6 +46,7 @@ def load(folder: Path) -> Loaded:
             first_name=_text(values, "First name"),
             last_name=_text(values, "Last name"),
             date_of_birth=parse_date(_text(values, "Date of birth")),
+            modified_on=parse_date(_text(values, "modified")),
             clinic=by_ref.get(_text(values, "id_Clinic")),
         )
         for values in _records(folder, "Patients")
@@ -55,7 +56,7 @@ def load(folder: Path) -> Loaded:
         _ROWS_AT_ONCE,
         update_conflicts=True,
         unique_fields=["filemaker_id"],
-        update_fields=["first_name", "last_name", "date_of_birth", "clinic"],
+        update_fields=["first_name", "last_name", "date_of_birth", "modified_on", "clinic"],
     )
     return Loaded(len(clinics), len(patients))
 

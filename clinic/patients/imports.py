@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from unlade.cargo import SourceRecord
+from unlade.dates import parse_date
 from unlade.records import Column, Link, RecordImport, Rows, day, one_line, phone
+from unlade.records.converting import plain
 
 
 class ClinicImport(RecordImport):
@@ -39,3 +44,8 @@ class PatientImport(RecordImport):
         ),
     }
     noun = ("patient", "patients")
+
+    def record(self, row: Any, record: SourceRecord) -> None:  # type: ignore[override]
+        """Keep the day of the last change, which an export or a file may not have (`archive_patients` asks for it)."""
+        if "modified" in record.fields:
+            row.modified_on = parse_date(plain(record.fields["modified"]))

@@ -52,6 +52,7 @@ class Patient(Archivable):
     first_name = models.CharField(max_length=150, blank=True)
     last_name = models.CharField(max_length=150, blank=True)
     date_of_birth = models.DateField(null=True, blank=True)
+    modified_on = models.DateField(null=True, blank=True, help_text="day of the last change in FileMaker")
 
     class Meta:
         ordering = ["last_name", "first_name", "pk"]
@@ -62,6 +63,25 @@ class Patient(Archivable):
 
     def __str__(self) -> str:
         return f"{self.last_name}, {self.first_name}".strip(", ") or f"Patient {self.pk}"
+
+
+class ArchiveEntry(models.Model):
+    """Who put a patient or a clinic away, or took it out again, when and why."""
+
+    patient = models.ForeignKey(Patient, null=True, on_delete=models.CASCADE, related_name="archive_entries")
+    clinic = models.ForeignKey(Clinic, null=True, on_delete=models.CASCADE, related_name="archive_entries")
+    archived = models.BooleanField(help_text="put away; else taken out")
+    at = models.DateTimeField()
+    by = models.CharField(max_length=150)
+    why = models.TextField(blank=True)
+    forced = models.BooleanField(default=False, help_text="although files were open or not proven")
+
+    class Meta:
+        verbose_name_plural = "archive entries"
+        ordering = ["at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.patient or self.clinic} {'archived' if self.archived else 'taken out'} by {self.by}"
 
 
 class Phone(models.Model):

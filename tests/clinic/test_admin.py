@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import User
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
+from django.urls import resolve, reverse
 
 from clinic.images.models import Image
-from clinic.patients.models import Patient
+from clinic.patients.models import ArchiveEntry, Patient
 from tests.clinic.cargo import record
 
 
@@ -27,7 +28,8 @@ def image(db: None) -> Image:
 PAGES = (
     "patients/patient/",
     "patients/patient/?q=p-1",
-    "patients/patient/?archived_at__isempty=1",
+    "patients/patient/?archive=yes",
+    "patients/clinic/?archive=all",
     "patients/clinic/",
     "images/imagebatch/?linked=no",
     "images/imagebatch/?linked=yes",
@@ -77,8 +79,36 @@ def test_patients_are_archived_instead(boss: Client, image: Image) -> None:
     patient = Patient.objects.get()
     boss.post("/admin/patients/patient/", {"action": "archive", "_selected_action": [patient.pk]})
     assert not Patient.objects.active().exists()
-    boss.post("/admin/patients/patient/", {"action": "unarchive", "_selected_action": [patient.pk]})
+    boss.post("/admin/patients/patient/?archive=yes", {"action": "unarchive", "_selected_action": [patient.pk]})
     assert Patient.objects.active().exists()
+    told = ArchiveEntry.objects.values_list("patient", "archived", "by", "why", "forced")
+    assert list(told) == [
+        (patient.pk, True, "boss", "in the admin", False),
+        (patient.pk, False, "boss", "in the admin", False),
+    ]
+
+
+def test_who_is_archived_is_found_by_id_alone(boss: Client) -> None:
+    here, away = (Patient.objects.create(filemaker_id=ref, last_name="Same") for ref in ("A-1", "{B-2}"))
+    Patient.objects.filter(pk=away.pk).update(archived_at="2026-01-01T00:00:00Z")
+
+    def listed(query: str) -> set[int]:
+        page = boss.get(f"/admin/patients/patient/{query}")
+        return {row.pk for row in page.context["cl"].result_list}
+
+    assert listed("") == listed("?q=same") == {here.pk}
+    assert listed("?q=b-2") == listed("?archive=yes") == {away.pk}
+    assert listed("?archive=all&q=same") == {here.pk, away.pk}
+
+    def offered(term: str) -> set[str]:
+        request = RequestFactory().get("/admin/autocomplete/", {"term": term})
+        request.user = User.objects.get(username="boss")
+        request.resolver_match = resolve("/admin/autocomplete/")
+        found, _ = admin.site._registry[Patient].get_search_results(request, Patient.objects.all(), term)
+        return set(found.values_list("pk", flat=True))
+
+    assert offered("") == offered("same") == {here.pk}
+    assert offered(" b-2") == {away.pk}
 
 
 def test_captions_can_be_written_but_not_what_filemaker_said(boss: Client, image: Image) -> None:
