@@ -187,6 +187,11 @@ class ImportCommand(UnladeCommand):
             "--max-rate", type=size_argument, metavar="SIZE", help="with --from: take at most so much a second, 5MB"
         )
         parser.add_argument(
+            "--no-thumbnails",
+            action="store_true",
+            help="store and record only; make_thumbnails decodes the pictures later, and finds damage",
+        )
+        parser.add_argument(
             "--report", default="", metavar="FILE", help="with --from: write, row by row, what fits and what does not"
         )
         parser.add_argument("--retry-failed", action="store_true", help="try failures again that are final too")
@@ -266,6 +271,7 @@ class ImportCommand(UnladeCommand):
             match=options["match"],
             report=options["report"],
             max_rate=options["max_rate"],
+            no_thumbnails=options["no_thumbnails"],
             yes=options["yes"],
             order=ORDERS.get(options["order"], ""),
             write_marker=bool(settings["UNLADE_WRITE_MARKER"]),

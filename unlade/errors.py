@@ -5,12 +5,14 @@
       UsageError                     wrong options; exit 2
       SourceError                    the source could not be read; the run has failed; exit 1
         SignInRefused                wrong account or password, account locked, not licensed: no further login (FileMaker 212)
+          PersonNeeded               the Claris ID wants a person at a terminal: a code, or a sign-in anew
         PrivilegeMissing             the account may not do this
         LayoutMissing, FieldMissing  the declaration names something the source does not have
         ProtocolError                an answer that makes no sense
       StoreError                     the store could not be read or written; exit 1
         StoreRefused                 final until somebody acts (permission, credentials, bucket)
-        StoreBusy                    may work later (503 SlowDown, time-out)
+        StoreBusy                    may work later (out of order, time-out)
+            StoreSlow                it answers, but asks for a pause (503 SlowDown, 429)
       NotNow                         exit 75; `retry_at` says when
         HostResting                  the breaker is open
         AllowanceSpent               a limit of the allowance, or the host itself (FileMaker 953), says stop
@@ -88,6 +90,10 @@ class SignInRefused(SourceError):
     """The host does not accept this account or password."""
 
 
+class PersonNeeded(SignInRefused):
+    """The Claris ID wants a person at a terminal."""
+
+
 class PrivilegeMissing(SourceError):
     """The account lacks a privilege that this needs."""
 
@@ -114,6 +120,10 @@ class StoreRefused(StoreError):
 
 class StoreBusy(StoreError):
     """The store cannot take this now."""
+
+
+class StoreSlow(StoreBusy):
+    """The store is there and asks for a pause."""
 
 
 class NotNow(UnladeError):

@@ -100,6 +100,7 @@ def run_import(
         line.bind(books.run)
         decoders = stack.enter_context(rig.decoders())
         ship = Ship(importer, line.source, store, spool, decoders, line.toll, rig.clock, line.nap)
+        ship.thumbnails = not options.no_thumbnails
         voyage = Voyage(
             books,
             ship,

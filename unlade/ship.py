@@ -19,7 +19,13 @@ class Inspector(Protocol):
     """Says what a parcel's bytes are (the decoder pool)."""
 
     def inspect(
-        self, parcel: Parcel, *, name: str | None, box: tuple[int, int] = (300, 300), want_thumbnail: bool = True
+        self,
+        parcel: Parcel,
+        *,
+        name: str | None,
+        box: tuple[int, int] = (300, 300),
+        want_thumbnail: bool = True,
+        check: bool = True,
     ) -> Content: ...
 
 
@@ -83,6 +89,8 @@ class Ship:
     doubt: Doubt = field(default_factory=Doubt)
     #: A size that most downloads stay below, bytes; grows with what is seen.
     expected_size: int = 200_000
+    #: Whether pictures are decoded, for thumbnails and to find damage; else only their headers are read.
+    thumbnails: bool = True
     #: How old a link may be before its record is read again, seconds.
     link_age: float = 300.0
     _aside: dict[str, tuple[Parcel, ...]] = field(default_factory=dict)

@@ -5,12 +5,13 @@ The original goes first, whatever it is; a thumbnail never stands in its way (LE
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from typing import Protocol
 
 from unlade.agenda import Order
 from unlade.cargo import Content, Facts, Outcome, Parcel, Stored
-from unlade.errors import Transient
+from unlade.errors import StoreSlow, Transient
 from unlade.importer import ContainerImport
 from unlade.keys import damaged_key, stem_of, thumbnail_key
 from unlade.landing import landing_of
@@ -19,6 +20,9 @@ from unlade.store import Store
 from unlade.waterfall import Haul
 
 S = ItemState
+
+#: Seconds between the puts of one file while the store asks for pauses, after the pauses of the client below.
+PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 
 
 class Hold(Protocol):
@@ -69,7 +73,27 @@ def _stow_thumbnail(stored: Stored, content: Content, facts: Facts, ship: Hold) 
     if thumb is None:
         return None
     key = thumbnail_key(stored.key, thumb.extension)
-    return ship.store.put_bytes(key, thumb.data, content_type=thumb.mime_type, facts=facts)
+    return patiently(
+        ship,
+        lambda: ship.store.put_bytes(key, thumb.data, content_type=thumb.mime_type, facts=facts),
+        facts.record_id,
+    )
+
+
+def patiently(ship: Hold, put: Callable[[], Stored], who: str) -> Stored:
+    """Put, and where the store asks for a pause, pause ever longer and put again; `who` spreads the pauses.
+
+    The same put may be made again: what it stored already is found and counts. Raises `StoreError`, at last
+    `StoreSlow`, and what the nap raises when the run is to stop.
+    """
+    nap = getattr(ship, "nap", None)
+    spread = 0.75 + (zlib.crc32(who.encode()) % 100) / 200
+    for seconds in PAUSES if nap is not None else ():
+        try:
+            return put()
+        except StoreSlow:
+            nap(seconds * spread)
+    return put()
 
 
 def _stow_spare(stored: Stored, haul: Haul, facts_for: Callable[..., Facts], ship: Hold) -> Stored:
@@ -91,7 +115,9 @@ def _held(order: Order, key: str, parcel: Parcel) -> Stored | None:
 def _put(key: str, parcel: Parcel, content: Content, facts: Facts, ship: Hold) -> Stored:
     """Store a parcel. A borrowed file must still be the one that was digested, before and after."""
     _unchanged(parcel, facts)
-    stored = ship.store.put(key, parcel.path, content_type=content.mime_type, facts=facts)
+    stored = patiently(
+        ship, lambda: ship.store.put(key, parcel.path, content_type=content.mime_type, facts=facts), facts.record_id
+    )
     try:
         _unchanged(parcel, facts)
     except FileChanged:

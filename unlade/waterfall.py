@@ -152,6 +152,9 @@ class Fetcher:
 
     def _inspect(self, parcel: Parcel, damage: str | None) -> Content:
         box = self.ship.importer.thumbnail
+        if not self.ship.thumbnails:
+            content = self.ship.inspector.inspect(parcel, name=parcel.name, want_thumbnail=False, check=False)
+            return replace(content, damage=damage) if damage else content
         content = self.ship.inspector.inspect(
             parcel,
             name=parcel.name,

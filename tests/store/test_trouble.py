@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from tests.store.conformance import facts_of, make
-from unlade.errors import SettingsError, StoreBusy, StoreError, StoreRefused
+from unlade.errors import SettingsError, StoreBusy, StoreError, StoreRefused, StoreSlow
 from unlade.store import LocalStore, aws, iam_policy, open_store
 
 KEYS = {"AWS_ACCESS_KEY_ID": "key-id", "AWS_SECRET_ACCESS_KEY": "key-secret"}
@@ -95,7 +95,7 @@ def put(environ: dict[str, str], tmp_path: Path) -> Put:
         (404, "NoSuchBucket", "", StoreRefused, "bucket clinic does not exist", "UNLADE_STORE"),
         (403, "QuotaExceeded", "", StoreRefused, "quota", "room"),
         (400, "KMS.DisabledException", "", StoreRefused, "key is disabled", "KMS"),
-        (503, "SlowDown", "", StoreBusy, "overloaded", "later"),
+        (503, "SlowDown", "", StoreSlow, "overloaded", "later"),
         (500, "InternalError", "", StoreBusy, "overloaded", "later"),
         (400, "RequestTimeout", "", StoreBusy, "overloaded", "later"),
         (418, "Teapot", "", StoreError, "answered Teapot", ""),

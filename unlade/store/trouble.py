@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 
-from unlade.errors import StoreBusy, StoreError, StoreRefused
+from unlade.errors import StoreBusy, StoreError, StoreRefused, StoreSlow
 
 _CODE = re.compile(r"<Code>(\w+(?:\.\w+)*)</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
@@ -22,6 +22,8 @@ PERMISSIONS = {"write": "s3:PutObject", "read": "s3:GetObject", "list": "s3:List
 
 _BUSY_CODES = {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "OperationAborted", "Throttling",
                "ThrottlingException", "RequestLimitExceeded", "BandwidthLimitExceeded", "TooManyRequests", "ServerBusy"}  # fmt: skip
+_SLOW_CODES = {"SlowDown", "ServiceUnavailable", "Throttling", "ThrottlingException", "RequestLimitExceeded",
+               "BandwidthLimitExceeded", "TooManyRequests", "ServerBusy"}  # fmt: skip
 _REGION_CODES = {
     "PermanentRedirect",
     "AuthorizationHeaderMalformed",
@@ -100,7 +102,8 @@ def translate(error: Exception, verb: str, key: str, place: Place) -> StoreError
             remedy="Correct UNLADE_STORE, or the endpoint in AWS_ENDPOINT_URL.",
         )
     if code in _BUSY_CODES or status in (429, 500, 502, 503, 504, 507):
-        return StoreBusy(
+        kind = StoreSlow if code in _SLOW_CODES or status in (429, 503) else StoreBusy
+        return kind(
             f"{subject}: the store is overloaded or out of order ({code or status}).", remedy="Run again later."
         )
     if ("External" in text and "credential provider" in text) or type(error).__name__ == "UnauthenticatedError":
