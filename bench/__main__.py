@@ -28,7 +28,7 @@ from bench.report import Report
 
 NAMES = (
     *("latency", "bulk", "large", "storm", "governor", "ledger", "store", "thumbnails"),
-    *("estate", "roads", "demonstration", "pull", "tables"),
+    *("estate", "roads", "demonstration", "pull", "tables", "linking"),
 )
 
 

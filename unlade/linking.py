@@ -19,7 +19,7 @@ from django.utils import timezone
 from unlade.importer import ContainerImport
 from unlade.ledger.choice import whose
 from unlade.ledger.events import LINKED, OWNER_LOST, note_all
-from unlade.ledger.models import Item
+from unlade.ledger.models import Item, Source
 from unlade.owners import OwnerFinder, OwnerMatch
 from unlade.signals import item_linked, send
 from unlade.states import ItemState, check_arrow
@@ -75,38 +75,43 @@ def relink(
     report = RelinkReport(importer.name, dry_run)
     if importer.owner is None:
         return report
-    for items in _ownerless(importer, chunk):
+    source = Source.objects.filter(name=importer.name).first()
+    if source is None:
+        return report
+    for pks in _ownerless(importer, source, chunk):
         with transaction.atomic():
+            items = Item.objects.filter(pk__in=pks, state__in=_SETTLED)  # without those that are taken back
             report.unlinked += items.filter(state=ItemState.IMPORTED).count()
             if not dry_run:
                 _take_back(items, now())
             _relink(importer, items, report, now())
-    for items in _unlinked(importer, chunk):
+    for pks in _unlinked(source, chunk):
         with transaction.atomic():
-            _relink(importer, items, report, now())
+            _relink(importer, Item.objects.filter(pk__in=pks), report, now())
     return report
 
 
-def _ownerless(importer: ContainerImport, chunk: int) -> Iterator[QuerySet[Item]]:
-    """Items that the ledger calls settled although their row has no owner, in slices."""
-    settled = Item.objects.filter(
-        source__name=importer.name, state__in=[ItemState.IMPORTED, ItemState.QUARANTINED]
-    ).order_by("pk")
+#: States in which a file has its owner, or was linked and is damaged.
+_SETTLED = (ItemState.IMPORTED, ItemState.QUARANTINED)
+
+
+def _ownerless(importer: ContainerImport, source: Source, chunk: int) -> Iterator[list[int]]:
+    """Items that the ledger calls settled although their row has no owner, in slices, by primary key."""
+    settled = source.items.filter(state__in=_SETTLED).order_by("pk")
     after: Any = None
     while rows := importer.orphans(after, chunk):
-        yield settled.filter(row__in=[str(row) for row in rows])
         after = rows[-1]
+        if pks := list(settled.filter(row__in=[str(row) for row in rows]).values_list("pk", flat=True)):
+            yield pks
 
 
-def _unlinked(importer: ContainerImport, chunk: int) -> Iterator[QuerySet[Item]]:
+def _unlinked(source: Source, chunk: int) -> Iterator[list[int]]:
     """Items that wait for their owner, in slices that are stable while items leave the set."""
-    unlinked = Item.objects.filter(source__name=importer.name, state=ItemState.UNLINKED, reason__in=REASONS).order_by(
-        "pk"
-    )
+    unlinked = source.items.filter(state=ItemState.UNLINKED, reason__in=REASONS).order_by("pk")
     last = 0
     while pks := list(unlinked.filter(pk__gt=last).values_list("pk", flat=True)[:chunk]):
-        yield unlinked.filter(pk__in=pks)
         last = pks[-1]
+        yield pks
 
 
 def _take_back(items: QuerySet[Item], now: datetime) -> None:
@@ -119,7 +124,7 @@ def _take_back(items: QuerySet[Item], now: datetime) -> None:
 
 
 def _relink(importer: ContainerImport, items: QuerySet[Item], report: RelinkReport, now: datetime) -> None:
-    found = list(items.select_for_update(of=("self",)))
+    found = list(items.order_by("pk").select_for_update())
     matches = whose(OwnerFinder(importer.owner), [(item, item.reference) for item in found])
     owned = [(item, match.owner) for item, match in zip(found, matches, strict=True) if match.owner is not None]
     alone = [(item, match) for item, match in zip(found, matches, strict=True) if match.owner is None]

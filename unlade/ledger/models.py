@@ -180,6 +180,7 @@ class Item(models.Model):
             models.Index(fields=["source", "identity_key"], name="unlade_item_identity"),
             models.Index(fields=["source", "owner_key"], name="unlade_item_owner"),
             models.Index(fields=["source", "position"], name="unlade_item_position"),
+            models.Index(fields=["source", "row"], name="unlade_item_row"),
             models.Index(fields=["source"], name="unlade_item_in_hand", condition=models.Q(in_hand__isnull=False)),
         ]
 
