@@ -61,6 +61,56 @@ def insert(model: type[models.Model], columns: Mapping[str, Sequence[Any]], *, u
     return keys
 
 
+def update(
+    model: type[models.Model], keys: Sequence[Any], columns: Mapping[str, Sequence[Any]], *, using: str = ""
+) -> None:
+    """Write columns, given as for `insert`, into the rows with these primary keys; a key without a row is passed over.
+
+    Raises what the database raises.
+    """
+    if not keys or not columns:
+        return
+    alias = using or router.db_for_write(model)
+    connection = connections[alias]
+    options, quote = model._meta, connection.ops.quote_name
+    by_name = {field.attname: field for field in options.concrete_fields}
+    fields, key = [by_name[name] for name in columns], options.pk
+    assert key is not None
+    table = quote(options.db_table)
+    with transaction.atomic(using=alias, savepoint=False):
+        if connection.vendor == "sqlite":
+            values = [_values(field, columns, len(keys), connection) for field in fields]
+            rows = [repeat(column.value) if isinstance(column, _Same) else column for column in values]
+            names = ", ".join(f"{quote(field.column)} = ?" for field in fields)
+            statement = f"UPDATE {table} SET {names} WHERE {quote(key.column)} = ?"
+            with connection.wrap_database_errors:
+                connection.ensure_connection()
+                connection.connection.cursor().executemany(statement, zip(*rows, keys, strict=False))
+        elif connection.vendor == "postgresql":
+            names = ", ".join(f"{quote(field.column)} = given.{quote(field.column)}" for field in fields)
+            given = [key, *fields]
+            arrays = ", ".join(f"%s::{_type(field, connection)}[]" for field in given)
+            heads = ", ".join(quote(field.column) for field in given)
+            values = [_values(field, columns, len(keys), connection) for field in fields]
+            lists = [[column.value] * len(keys) if isinstance(column, _Same) else list(column) for column in values]
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    f"UPDATE {table} SET {names} FROM unnest({arrays}) AS given ({heads}) "
+                    f"WHERE {table}.{quote(key.column)} = given.{quote(key.column)}",
+                    [list(keys), *lists],
+                )
+        else:
+            objects = []
+            for place, primary in enumerate(keys):
+                objects.append(model(pk=primary, **{name: values[place] for name, values in columns.items()}))
+            model._base_manager.using(alias).bulk_update(objects, [field.name for field in fields], batch_size=500)
+
+
+def _type(field: Any, connection: Any) -> str:
+    """The type of a column's values; of one that numbers itself that of its numbers."""
+    return str(field.rel_db_type(connection) if field.primary_key else field.db_type(connection))
+
+
 def _fields(model: type[models.Model], columns: Mapping[str, Sequence[Any]]) -> list[models.Field[Any, Any]]:
     """The fields that are written, the primary key left out."""
     options = model._meta

@@ -189,7 +189,7 @@ class ImportCommand(UnladeCommand):
         parser.add_argument(
             "--no-thumbnails",
             action="store_true",
-            help="store and record only; make_thumbnails decodes the pictures later, and finds damage",
+            help="store and record only; make_thumbnails decodes pictures later, and finds damage",
         )
         parser.add_argument(
             "--report", default="", metavar="FILE", help="with --from: write, row by row, what fits and what does not"

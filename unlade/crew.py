@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -64,12 +65,17 @@ class Bridge:
         """Let the run loop look up. Safe in a signal handler."""
         self.post(lambda: None)
 
-    def serve(self, seconds: float) -> None:
-        """Wait up to `seconds` for calls, then run all that wait, in one transaction."""
+    def serve(self, seconds: float, *, gather: float = 0.0) -> None:
+        """Wait up to `seconds` for calls, then run all that wait, in one transaction.
+
+        `gather`: let more come for so many seconds after the first, where nobody waits for an answer.
+        """
         try:
             batch = [self._calls.get(timeout=seconds)]
         except queue.Empty:
             return
+        if gather:
+            time.sleep(gather)
         while True:
             try:
                 batch.append(self._calls.get_nowait())

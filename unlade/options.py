@@ -39,6 +39,7 @@ class RunOptions:
     encoding: str = ""  #: of a metadata file, when it cannot be told
     match: str = ""  #: by what files of a folder belong to rows: `record`, `id`, `path` or `md5`; "" by all of them
     max_rate: int | None = None  #: bytes a second that are taken from a folder, on average
+    read_objects: bool = False  #: of listed files: read those whose MD5 the listing does not tell
     no_thumbnails: bool = False  #: of a folder's files: store and record now, decode later
     report: str = ""  #: where to write what was matched and what was not
     yes: bool = False  #: every question is answered with yes

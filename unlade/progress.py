@@ -81,7 +81,8 @@ class PlainReporter:
             return
         self._last = self._monotonic()
         left = self._meter.left(settled, found)
-        parts = [f"{format_count(settled)} of {format_count(found)}", f"{format_size(wire.total)} transferred", left]
+        moved = f"{format_size(wire.total)} transferred" if wire.total or not kept else f"{format_size(kept)} stored"
+        parts = [f"{format_count(settled)} of {format_count(found)}", moved, left]
         self._say(", ".join(part for part in parts if part))
 
     def end(self) -> None:
@@ -139,7 +140,12 @@ class BarReporter:
         if self._bar is None or self._task is None:
             return
         rate = self._meter.rate(settled)
-        figures = [format_size(wire.total), f"{rate:.1f}/s" if rate else "", self._time_left(settled, found, rate)]
+        moved = wire.total or kept  # our own disk has no wire
+        figures = [
+            format_size(moved) if moved else "",
+            (f"{rate:.1f}/s" if rate < 100 else f"{rate:,.0f}/s") if rate else "",
+            self._time_left(settled, found, rate),
+        ]
         if self._console.width >= 100:
             figures.append(self._allowance())
         self._bar.update(

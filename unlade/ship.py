@@ -19,13 +19,7 @@ class Inspector(Protocol):
     """Says what a parcel's bytes are (the decoder pool)."""
 
     def inspect(
-        self,
-        parcel: Parcel,
-        *,
-        name: str | None,
-        box: tuple[int, int] = (300, 300),
-        want_thumbnail: bool = True,
-        check: bool = True,
+        self, parcel: Parcel, *, name: str | None, box: tuple[int, int] = (300, 300), want_thumbnail: bool = True
     ) -> Content: ...
 
 
@@ -89,7 +83,7 @@ class Ship:
     doubt: Doubt = field(default_factory=Doubt)
     #: A size that most downloads stay below, bytes; grows with what is seen.
     expected_size: int = 200_000
-    #: Whether pictures are decoded, for thumbnails and to find damage; else only their headers are read.
+    #: Whether pictures are decoded, for thumbnails and to find damage; else only their type is looked at.
     thumbnails: bool = True
     #: How old a link may be before its record is read again, seconds.
     link_age: float = 300.0

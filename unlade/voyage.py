@@ -52,7 +52,10 @@ S = ItemState
 _TOO_LARGE = 5
 
 #: So many items of our own disk are written down together.
-_PORTION = 20
+_PORTION = 60
+
+#: Seconds in which what our own disk gives comes together: each look of the run loop costs a transaction.
+_GATHER = 0.02
 
 
 class Reporter(Protocol):
@@ -110,7 +113,7 @@ class Voyage:
         self._in_hand: dict[int, Item] = {}
         self._local = books.road != Road.API
         #: Twice the permits: while one half fetches, the other hashes, decodes and stores. Our own disk has no permits.
-        self._most_in_hand = (2 * options.concurrency + 2) * (4 if self._local else 1)
+        self._most_in_hand = (2 * options.concurrency + 2) * (16 if self._local else 1)
         self._together: list[tuple[Item, Carried]] = []  #: carried, not written down yet
         self._fetching = 0  #: items in hand for which a download is to be expected
         self._downloads = 0  #: items for which a download was started
@@ -217,7 +220,7 @@ class Voyage:
                     and not self._write_late_markers()
                 ):
                     return
-            self.bridge.serve(0.2)
+            self.bridge.serve(0.2, gather=_GATHER if self._local else 0.0)
             self._settle_together()
             self._show()
 

@@ -27,6 +27,7 @@ from unlade.errors import (
 from unlade.importer import ContainerImport
 from unlade.media import Kind, not_a_file, sniff
 from unlade.ship import DownloadBooking, Ship
+from unlade.media.workers import look
 from unlade.source import Booking, Download, LentFiles, LocalFiles
 from unlade.spool import SpoolFull, SpoolWriter
 
@@ -153,7 +154,7 @@ class Fetcher:
     def _inspect(self, parcel: Parcel, damage: str | None) -> Content:
         box = self.ship.importer.thumbnail
         if not self.ship.thumbnails:
-            content = self.ship.inspector.inspect(parcel, name=parcel.name, want_thumbnail=False, check=False)
+            content = look(parcel)
             return replace(content, damage=damage) if damage else content
         content = self.ship.inspector.inspect(
             parcel,

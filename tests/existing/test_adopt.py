@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,11 @@ import pytest
 from tests.existing.test_metadata_only import command
 from tests.folder.exports import by_script, bytes_of
 from tests.voyage.harness import FULL, Port, PortMaker, cargo, jpeg, name_of
+from unlade.errors import Interrupted
+from unlade.existing import adopting
+from unlade.importer import get_import
+from unlade.options import RunOptions
+from unlade.rigging import utc_now
 
 
 def leave(port: Port, key: str, data: bytes) -> str:
@@ -93,3 +99,32 @@ def test_an_object_belongs_to_a_record_that_was_listed_and_is_open(
         assert (item.state, item.road, item.key) == ("imported", "api", f"old/{item.identity}_x1.jpg")
         assert port.run()["totals"]["imported"] == 3
         assert {record_id for record_id, _ in port.downloads()} == {"1", "3"}
+
+
+def test_adopting_goes_on_where_it_was_broken_off(make_port: PortMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    from clinic.images.models import Image, ImageBatch
+
+    data = cargo(9)
+    monkeypatch.setattr(adopting, "_PORTION", 2)
+    with make_port(data) as port:
+        batch = ImageBatch.objects.create(name="old")
+        for number in range(1, 8):
+            key = leave(port, f"old/{number}.jpg", bytes_of(data.tables["Images"][number - 1].values[FULL]))
+            Image.objects.create(key=key, batch=batch, filemaker_metadata={"id": name_of("image", number)})
+        leave(port, "old/twin.jpg", jpeg("a twin"))
+        Image.objects.create(key="old/twin.jpg", batch=batch, filemaker_metadata={"id": name_of("image", 7)})
+        portions = iter([False, True])
+        store = port.store
+
+        def run(stopped: Callable[[], bool]) -> adopting.Adoption:
+            return adopting.adopt(
+                get_import("images"), store, RunOptions(), prefix="old", clock=utc_now, stopped=stopped
+            )
+
+        with pytest.raises(Interrupted):
+            run(lambda: next(portions))
+        assert len(port.items()) == 2
+        result = run(lambda: False)
+        assert (result.rows, result.known, result.findings["two_rows"]) == (4, 2, 2)
+        assert len(port.items()) == 6
+        assert run(lambda: False).rows == 0

@@ -222,3 +222,31 @@ def test_matched_by_the_stores_own_md5(
             port, monkeypatch, "--prefix", "up", "--from", str(export), "--match", "md5", "--no-thumbnails"
         )
         assert (code, said["totals"]["imported"]) == (0, 5)
+
+
+@pytest.mark.real
+def test_objects_that_tell_no_md5_are_compared_by_their_parts_or_read(
+    make_big_port: PortMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import obstore
+
+    data = cargo(4, special={2: record(2, size=11_000_000), 3: record(3, size=12_000_000)})
+    export = by_script(data, tmp_path / "export")
+    files = {path.name.partition("~")[2].partition("-")[0]: path for path in export.rglob("*.jpg")}
+    manifest = tmp_path / "manifest alone"
+    manifest.mkdir()
+    for part in export.glob("manifest-*"):
+        (manifest / part.name).write_bytes(part.read_bytes())
+    with make_big_port(data) as port:
+        for number, path in files.items():
+            part = {"2": 5, "3": 9}.get(number, 8) << 20  # 9 MiB is no size that anybody would guess
+            obstore.put(port.store._store, f"up/x{number}.jpg", path, chunk_size=part)  # type: ignore[attr-defined]
+        common = ["--prefix", "up", "--match", "md5", "--no-thumbnails"]
+        code, said = command(port, monkeypatch, *common, "--from", str(manifest))
+        assert (code, said["totals"]["imported"], said["findings"]["not_compared"]) == (3, 2, 2)
+        code, said = command(port, monkeypatch, *common, "--from", str(export))
+        assert (code, said["totals"]["imported"], said["findings"]["not_compared"]) == (3, 3, 1)
+        assert port.items()["2"].key == "up/x2.jpg"
+        code, said = command(port, monkeypatch, *common, "--from", str(manifest), "--read")
+        assert (code, said["totals"]["imported"]) == (0, 4)
+        assert port.items()["3"].key == "up/x3.jpg"

@@ -10,7 +10,8 @@ import json
 import sqlite3
 import threading
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -20,7 +21,7 @@ from unlade.cargo import ContainerRef, RefStatus, SourceRecord
 from unlade.desktop.read.dates import Order, parse_day, settle_order
 
 _TABLES = """
-PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
+PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -48000;
 CREATE TABLE rows (
     place INTEGER PRIMARY KEY, record_id TEXT NOT NULL UNIQUE, mod_id TEXT NOT NULL, identity TEXT NOT NULL,
     identity_key TEXT NOT NULL, owner_key TEXT NOT NULL, rid TEXT NOT NULL, md5 TEXT NOT NULL, vals TEXT NOT NULL
@@ -35,13 +36,15 @@ CREATE TABLE files (
     number INTEGER NOT NULL, owner TEXT NOT NULL, owner_key TEXT NOT NULL, day TEXT NOT NULL, form TEXT NOT NULL,
     md5 TEXT NOT NULL DEFAULT '', used INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
-CREATE INDEX files_stem ON files (stem);
-CREATE INDEX files_rid ON files (rid);
 CREATE TABLE pairs (path TEXT NOT NULL, place INTEGER NOT NULL, field TEXT NOT NULL, how TEXT NOT NULL,
     PRIMARY KEY (path, place)) WITHOUT ROWID;
+CREATE TABLE etags (path TEXT PRIMARY KEY, etag TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE findings (what TEXT NOT NULL, record_id TEXT NOT NULL, identity TEXT NOT NULL, field TEXT NOT NULL,
     path TEXT NOT NULL, detail TEXT NOT NULL);
 """
+
+
+_FILE_INDEXES = "CREATE INDEX files_stem ON files (stem); CREATE INDEX files_rid ON files (rid) WHERE rid != '';"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,10 @@ class Catalogue:
     def __init__(self, date_field: str = "") -> None:
         self.date_field = date_field
         self.order: Order | None = None
+        #: Where files only lie in a listing: what finds the MD5 of one that the listing does not tell ("" unknown).
+        self.digests: Callable[[Catalogue, str, int], str] | None = None
         self.db = sqlite3.connect("", check_same_thread=False)
-        self.db.executescript(_TABLES)
+        self.db.executescript(_TABLES + _FILE_INDEXES)
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -88,6 +93,15 @@ class Catalogue:
             self.db.close()
 
     # Filling, from one thread.
+
+    @contextmanager
+    def filling(self) -> Iterator[None]:
+        """While many files are entered: their indexes are built once, at the end, instead of at every file."""
+        self.db.executescript("DROP INDEX files_stem; DROP INDEX files_rid;")
+        try:
+            yield
+        finally:
+            self.db.executescript(_FILE_INDEXES)
 
     def add_row(
         self, *, record_id: str, mod_id: str, identity: str, owner: str, values: Mapping[str, str], rid: str = "",

@@ -351,11 +351,25 @@ def _pair_by_md5(catalogue: Catalogue, fields: Fields, root: Path | None) -> Non
 def hash_unused(catalogue: Catalogue, root: Path | None) -> None:
     """Read every file that nobody has claimed, for its MD5. Without a `root` only those count that are known."""
     if root is None:
+        _ask_for_digests(catalogue)
         return
     for (path,) in catalogue.db.execute("SELECT path FROM files WHERE used = 0 AND md5 = ''"):
         with (root / path).open("rb") as file:
             digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
         catalogue.db.execute("UPDATE files SET md5 = ? WHERE path = ?", (digest, path))
+
+
+def _ask_for_digests(catalogue: Catalogue) -> None:
+    """MD5s of listed files that nobody has claimed, where their ETag is none that anybody looks for."""
+    if catalogue.digests is None:
+        return
+    query = (
+        "SELECT path, size FROM files WHERE used = 0 AND (md5 = '' OR md5 NOT IN "
+        "(SELECT lower(md5) FROM rows UNION SELECT lower(md5) FROM refs)) ORDER BY path"
+    )
+    for path, size in catalogue.db.execute(query).fetchall():
+        if digest := catalogue.digests(catalogue, path, size):
+            catalogue.db.execute("UPDATE files SET md5 = ? WHERE path = ?", (digest, path))
 
 
 def by_md5(catalogue: Catalogue, md5: str) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from unlade.desktop.catalogue import Catalogue, Finding
 from unlade.desktop.joining import (
     Declares,
     Fields,
     Match,
-    enter_files,
     file_row,
     join_manifest,
     join_metadata,
@@ -25,6 +25,7 @@ from unlade.errors import UsageError
 from unlade.options import RunOptions
 
 _BATCH = 5000
+_MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 class ListedFiles:
@@ -45,16 +46,20 @@ class ListedFiles:
 
 
 def join_listing(
-    importer: Declares, listing: Iterable[tuple[str, int, str]], options: RunOptions
+    importer: Declares,
+    listing: Iterable[tuple[str, int, str]],
+    options: RunOptions,
+    digests: Callable[[Catalogue, str, int], str] | None = None,
 ) -> tuple[Catalogue, list[str]]:
-    """A catalogue of what is listed as (path below the prefix, size, MD5 or ""), joined by what the options name:
+    """A catalogue of what is listed as (path below the prefix, size, ETag or ""), joined by what the options name:
 
     a manifest's folder or a folder with a metadata file (`from_path`), a metadata file (`metadata`), or the tree alone.
-    Raises `UsageError`, `SourceError`.
+    `digests` finds the MD5 of a file whose ETag is none. Raises `UsageError`, `SourceError`.
     """
     fields = Fields.of(importer)
     order = cast("Order | None", options.date_order if options.date_order in ("mdy", "dmy") else None)
     catalogue = Catalogue(fields.date)
+    catalogue.digests = digests
     try:
         _take(catalogue, listing)
         notes = _join(catalogue, fields, options)
@@ -66,23 +71,44 @@ def join_listing(
 
 
 def _take(catalogue: Catalogue, listing: Iterable[tuple[str, int, str]]) -> None:
-    rows, digests = [], []
-    for path, size, md5 in listing:
-        if file_kind(path.rpartition("/")[2]) is not Kind.CARGO:
-            continue
-        rows.append(file_row(path, size, 0))
-        if md5:
-            digests.append((md5, path))
-        if len(rows) >= _BATCH:
-            enter_files(catalogue, rows)
-            rows = []
-    enter_files(catalogue, rows)
-    catalogue.db.executemany("UPDATE files SET md5 = ? WHERE path = ?", digests)
+    rows: list[tuple[Any, ...]] = []
+    etags: list[tuple[str, str]] = []
+    with catalogue.filling():
+        _enter(catalogue, listing, rows, etags)
+        _flush(catalogue, rows, etags)
     twins = "SELECT upper(path) FROM files GROUP BY upper(path) HAVING count(*) > 1"
     for (path,) in catalogue.db.execute(f"SELECT path FROM files WHERE upper(path) IN ({twins})").fetchall():
         catalogue.find(Finding("twins", path=path, detail="differs only by case from another one"))
     for (path,) in catalogue.db.execute("SELECT path FROM files WHERE size = 0").fetchall():
         catalogue.find(Finding("zero_bytes", path=path, detail="0 bytes"))
+
+
+def _enter(
+    catalogue: Catalogue,
+    listing: Iterable[tuple[str, int, str]],
+    rows: list[tuple[Any, ...]],
+    etags: list[tuple[str, str]],
+) -> None:
+    for path, size, etag in listing:
+        if file_kind(path.rpartition("/")[2]) is not Kind.CARGO:
+            continue
+        known = etag if _MD5.fullmatch(etag) else ""
+        rows.append((*file_row(path, size, 0), known))
+        if etag and not known:
+            etags.append((path, etag))
+        if len(rows) >= _BATCH:
+            _flush(catalogue, rows, etags)
+
+
+def _flush(catalogue: Catalogue, rows: list[tuple[Any, ...]], etags: list[tuple[str, str]]) -> None:
+    catalogue.db.executemany(
+        "INSERT INTO files (path, size, modified, stem, rid, number, owner, owner_key, day, form, md5) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        rows,
+    )
+    catalogue.db.executemany("INSERT OR IGNORE INTO etags VALUES (?, ?)", etags)
+    rows.clear()
+    etags.clear()
 
 
 def _join(catalogue: Catalogue, fields: Fields, options: RunOptions) -> list[str]:

@@ -156,7 +156,7 @@ class FolderSource:
                 self._wait(path.stat().st_size / self._rate)
             with path.open("rb", buffering=0) as file:
                 before = os.fstat(file.fileno())
-                sha256, md5, size = _digest(file)
+                sha256, md5, size = _digest(file, with_md5=bool(known.md5) and not known.sha256)
                 after = os.fstat(file.fileno())
         except OSError as error:
             raise self._trouble(record, ref, "unreadable_file", error.strerror or "") from error
@@ -221,14 +221,16 @@ class FolderSource:
         return FileTrouble(f"record {record.record_id}, {ref.field}: {TROUBLES[reason]}{more}", reason)
 
 
-def _digest(file: BinaryIO | object) -> tuple[str, str, int]:
+def _digest(file: BinaryIO | object, *, with_md5: bool) -> tuple[str, str, int]:
+    """sha256, md5 ("" when nobody has one to compare it with) and bytes."""
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     buffer = memoryview(bytearray(_CHUNK))
     while count := file.readinto(buffer):  # type: ignore[union-attr]
         sha256.update(buffer[:count])
-        md5.update(buffer[:count])
+        if with_md5:
+            md5.update(buffer[:count])
         size += count
-    return sha256.hexdigest(), md5.hexdigest(), size
+    return sha256.hexdigest(), md5.hexdigest() if with_md5 else "", size
 
 
 # Opening.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import mimetypes
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from unlade.desktop.catalogue import Catalogue, Finding, key_of
 from unlade.desktop.findings import write_report
 from unlade.desktop.joining import enter_files, file_row, made_up_id
 from unlade.desktop.listed import join_listing
+from unlade.errors import Interrupted
 from unlade.importer import ContainerImport, LeftRow
 from unlade.keys import extension_of, stem_of
 from unlade.ledger.books import Books
@@ -63,26 +65,31 @@ def adopt(
     prefix: str,
     clock: Callable[[], datetime],
     uploaded_by: str = "",
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Adoption:
     """Match rows and objects below `prefix`; with `options.dry_run` only say what would be adopted.
 
-    `options.from_path` or `metadata` name an export whose MD5s and records are used as well. May be repeated.
-    Raises `UsageError`, `SourceError`, `StoreError`.
+    `options.from_path` or `metadata` name an export whose MD5s and records are used as well. Each portion is a
+    transaction: a second call goes on where one was broken off. Raises `UsageError`, `SourceError`, `StoreError`, and
+    `Interrupted` between two portions.
     """
     told = bool(options.from_path or options.metadata)
     records, _ = join_listing(importer, (), options) if told else (Catalogue(), [])
     objects = Catalogue()
     try:
         _list(store, objects, prefix.strip("/"))
-        adopter = _Adopter(importer, store, records, objects, clock, uploaded_by, Adoption(options.dry_run))
-        with transaction.atomic():
-            adopter.rows()
-            adopter.left_objects()
-            if options.dry_run:
-                transaction.set_rollback(True)
-        adopter.result.findings = objects.found()
-        if options.report:
-            write_report(objects, Path(options.report))
+        result = Adoption(options.dry_run)
+        adopter = _Adopter(importer, store, records, objects, clock, uploaded_by, result, stopped)
+        try:
+            with transaction.atomic() if options.dry_run else nullcontext():
+                adopter.rows()
+                adopter.left_objects()
+                if options.dry_run:
+                    transaction.set_rollback(True)
+        finally:
+            result.findings = objects.found()
+            if options.report:
+                write_report(objects, Path(options.report))
         return adopter.result
     finally:
         records.close()
@@ -112,6 +119,7 @@ class _Adopter:
     clock: Callable[[], datetime]
     uploaded_by: str
     result: Adoption
+    stopped: Callable[[], bool]
 
     def __post_init__(self) -> None:
         defaults = {"layout": self.importer.layout}
@@ -131,7 +139,13 @@ class _Adopter:
                 identity, how = self._identity(row.identity, row.key)
                 self._claim("row", str(row.pk), identity, how)
         for rows in self._unknown_rows():
-            self._take(rows)
+            self._go_on()
+            with transaction.atomic():
+                self._take(rows)
+
+    def _go_on(self) -> None:
+        if self.stopped():
+            raise Interrupted
 
     def _unknown_rows(self) -> Iterator[list[LeftRow]]:
         after: Any = None
@@ -214,7 +228,9 @@ class _Adopter:
             for key, _ in files:
                 self._claim("object", key, *self._identity("", key))
         for files in self._unheld():
-            self._take_objects(files)
+            self._go_on()
+            with transaction.atomic():
+                self._take_objects(files)
 
     def _unheld(self) -> Iterator[list[tuple[str, int]]]:
         query = "SELECT path, size FROM files WHERE used = 0 AND path > ? ORDER BY path LIMIT ?"

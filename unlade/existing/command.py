@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from unlade.cargo import Wire
 from unlade.commands import UnladeCommand
 from unlade.errors import UsageError
 from unlade.existing.listed import Listing, record_listed
@@ -14,7 +15,9 @@ from unlade.importer import ContainerImport, declared, get_import
 from unlade.importing import interruptible
 from unlade.ledger.lock import source_lock
 from unlade.options import RunOptions
+from unlade.progress import BarReporter, PlainReporter, QuietReporter
 from unlade.units import format_count
+from unlade.voyage import Reporter
 
 
 class Stop:
@@ -26,6 +29,31 @@ class Stop:
     def interrupt(self) -> None:
         """End soon."""
         self.asked = True
+
+
+class Shown:
+    """Shows how far it is, with rate and time left: a bar that begins with the first portion."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._began = False
+
+    def note(self, text: str) -> None:
+        """A line for a person."""
+        self._reporter.note(text)
+
+    def __call__(self, done: int, whole: int) -> None:
+        """So many of all are done."""
+        if not self._began:
+            self._began = True
+            self._reporter.begin(whole, 0)
+        self._reporter.progress(found=whole, settled=done, kept=0, wire=Wire(), in_hand=0)
+
+    def end(self) -> None:
+        """Take the bar away. May be called twice."""
+        if self._began:
+            self._began = False
+            self._reporter.end()
 
 
 class MetadataOnlyCommand(UnladeCommand):
@@ -44,6 +72,9 @@ class MetadataOnlyCommand(UnladeCommand):
         parser.add_argument("--metadata", default="", metavar="FILE", help="the records, as FileMaker exported them")
         parser.add_argument("--prefix", default="", help="where in the store the files lie (default: all of it)")
         parser.add_argument("--match", choices=["record", "id", "path", "md5"], default="", help="what names tell")
+        parser.add_argument(
+            "--read", action="store_true", help="with --match md5: read objects whose MD5 the store's listing does not tell"
+        )
         parser.add_argument("--columns", default="", metavar="A,B", help="the metadata's columns, without a header")
         parser.add_argument("--date-order", choices=["mdy", "dmy", "ymd"], default="", help="how dates are meant")
         parser.add_argument("--encoding", default="", help="of the metadata, where it cannot be told")
@@ -58,10 +89,11 @@ class MetadataOnlyCommand(UnladeCommand):
         if options["from_path"] and options["metadata"]:
             raise UsageError("--from and --metadata name two sources of the same rows", remedy="Give one of them.")
         importer = get_import(self.import_name or options["name"])
-        rig, stop = self.rigging, Stop()
+        rig, stop, shown = self.rigging, Stop(), self._shown(importer, options)
         store = rig.store()
         try:
             with source_lock(importer.name), interruptible(stop, lambda: None):
+                shown.note(f"Listing {store.url} and matching what is there ...")
                 listing = record_listed(
                     importer,
                     store,
@@ -70,21 +102,36 @@ class MetadataOnlyCommand(UnladeCommand):
                     clock=rig.clock,
                     uploaded_by=rig.settings.text("UNLADE_UPLOADED_BY"),
                     stopped=lambda: stop.asked,
+                    progress=shown,
                 )
+                shown.end()
                 read = None
                 if not options["no_thumbnails"] or options["copy_to_key"]:
                     read = read_listed(
-                        importer, rig, store, stopped=lambda: stop.asked, copy=bool(options["copy_to_key"])
+                        *(importer, rig, store),
+                        stopped=lambda: stop.asked,
+                        copy=bool(options["copy_to_key"]),
+                        progress=shown,
                     )
+                    shown.end()
         finally:
+            shown.end()
             store.close()
         return self.tell(importer, listing, read, options)
+
+    def _shown(self, importer: ContainerImport, options: dict[str, Any]) -> Shown:
+        noun = importer.noun[1]
+        if options["verbosity"] == 0:
+            return Shown(QuietReporter())
+        console = self.console()
+        return Shown(BarReporter(noun.capitalize(), console) if console.is_terminal else PlainReporter(noun))
 
     def run_options(self, options: dict[str, Any]) -> RunOptions:
         """The options that a listing shares with a run."""
         columns = tuple(name.strip() for name in options["columns"].split(",") if name.strip())
         names = ("from_path", "metadata", "match", "date_order", "encoding", "report")
-        return RunOptions(columns=columns, **{name: options[name] for name in names})
+        given = {name: options[name] for name in names}
+        return RunOptions(columns=columns, read_objects=options["read"], **given)
 
     def tell(self, importer: ContainerImport, listing: Listing, read: Read | None, options: dict[str, Any]) -> int:
         """The result for a person, or for a program."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import logging
 import mimetypes
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +24,7 @@ from unlade.desktop.findings import write_report
 from unlade.desktop.listed import join_listing
 from unlade.desktop.source import TROUBLES
 from unlade.errors import Interrupted
+from unlade.existing.digests import ListedDigests
 from unlade.existing.turns import Turn, Turns
 from unlade.importer import ContainerImport
 from unlade.keys import extension_of
@@ -33,6 +33,7 @@ from unlade.ledger.fresh import (
     is_plain,
     known_to,
     may_be_fresh,
+    met_again,
     roomy_database,
     settle_fresh,
     tables_grew,
@@ -50,7 +51,6 @@ S = ItemState
 #: Rows in one transaction, where each may be odd, and of those that are plainly new.
 PORTION = 1000
 FRESH_PORTION = 5000
-_MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass
@@ -82,7 +82,10 @@ def record_listed(
     """
     prefix = prefix.strip("/")
     with without_collector():
-        catalogue, notes = join_listing(importer, _below(store, prefix), options)
+        folder = Path(options.from_path) if options.from_path and Path(options.from_path).is_dir() else None
+        digests = ListedDigests(store, prefix, folder, options.read_objects)
+        catalogue, notes = join_listing(importer, _below(store, prefix), options, digests)
+        notes += filter(None, [digests.note])
     try:
         report = Path(options.report) if options.report else None
         books = Books.open(
@@ -114,11 +117,10 @@ def record_listed(
 
 
 def _below(store: Store, prefix: str) -> Iterator[tuple[str, int, str]]:
-    """Path below the prefix, size and, where the store tells it, MD5 of every file that is cargo."""
+    """Path below the prefix, size and ETag ("" unknown) of every file that is cargo."""
     cut = len(prefix) + 1 if prefix else 0
     for info in store.list(prefix, cargo_only=True):
-        etag = (info.etag or "").strip('"').lower()
-        yield info.key[cut:], info.size, etag if _MD5.fullmatch(etag) else ""
+        yield info.key[cut:], info.size, (info.etag or "").strip('"').lower()
 
 
 def _record_all(
@@ -182,6 +184,9 @@ class _Recorder:
         """Records that the ledger does not know, all at once; the others, and all where that fails, by `one_by_one`."""
         now = self.clock()
         known = set() if self._ledger_is_empty else known_to(self.books, [turn.record for turn in turns])
+        if known:
+            met = met_again(self.books, known, now)
+            turns = [turn for turn in turns if turn.record.record_id not in met]
         fresh, odd = [], []
         for turn in turns:
             good = turn.record.record_id not in known and may_be_fresh(self.importer, turn.record)

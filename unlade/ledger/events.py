@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from unlade import bulk
 from unlade.ledger.models import Event, Item, Run
 
 LINKED = "linked"  #: its owner arrived; `owner` is the primary key
@@ -31,9 +32,16 @@ def note(item: Item, what: str, at: datetime, run: Run | None = None, **detail: 
 
 def note_all(items: Iterable[tuple[Item, dict[str, Any]]], what: str, at: datetime, run: Run | None = None) -> None:
     """Write down the same for many items, each with its detail, in as few queries as the database allows."""
-    Event.objects.bulk_create(
-        Event(item=item, at=at, run=run, what=what, detail=lean(detail)) for item, detail in items
-    )
+    told = list(items)
+    count = len(told)
+    columns = {
+        "item_id": [item.pk for item, _ in told],
+        "at": [at] * count,
+        "run_id": [run.pk if run is not None else None] * count,
+        "what": [str(what)] * count,
+        "detail": [lean(detail) for _, detail in told],
+    }
+    bulk.insert(Event, columns)
 
 
 def settled_detail(item: Item, owner: Any = None) -> dict[str, Any]:

@@ -7,13 +7,13 @@ applied to drafts, which cost a tenth of a model. The caller sends only records 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, cast
 
-from django.db import connection
+from django.db import connection, transaction
 
 from unlade import bulk
 from unlade.cargo import Content, Outcome, RefStatus, SourceRecord
@@ -26,6 +26,8 @@ from unlade.ledger.pages import _size_hint
 from unlade.owners import normalise_ref, normalise_refs
 from unlade.signals import item_settled
 from unlade.states import ItemState
+
+S = ItemState
 
 _REFERENCES = {"source_id", "in_hand_id", "settled_in_id"}
 _NAMES = [field.attname for field in Item._meta.concrete_fields if not field.primary_key]
@@ -73,6 +75,17 @@ def known_to(books: Books, records: Sequence[SourceRecord]) -> set[str]:
     for key in items.filter(identity_key__in=list(keys)).values_list("identity_key", flat=True):
         known.add(keys[key])
     return known
+
+
+def met_again(books: Books, record_ids: Iterable[str], now: datetime) -> set[str]:
+    """Those of the records whose item this road made and nothing is to be done about: they are only seen again."""
+    done = [S.IMPORTED, S.EMPTY, S.UNLINKED, S.QUARANTINED, S.ACCEPTED]
+    items = books.source.items.filter(road=books.road, slot="", in_hand=None, gone_at=None, state__in=done)
+    with transaction.atomic():
+        found = dict(items.filter(record_id__in=list(record_ids)).values_list("record_id", "pk"))
+        Item.objects.filter(pk__in=list(found.values())).update(seen_at=now)
+    books.skipped += len(found)
+    return set(found)
 
 
 def settle_fresh(

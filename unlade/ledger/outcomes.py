@@ -18,6 +18,7 @@ from unlade.ledger.choice import whose
 from unlade.ledger.events import GONE, note, note_all, settled_detail
 from unlade.ledger.models import Item
 from unlade.ledger.runs import RunBooks
+from unlade.ledger.writing import enter, update
 from unlade.owners import OwnerMatch, normalise_ref
 from unlade.signals import item_gone, item_settled, send
 from unlade.states import STORED, ItemState
@@ -146,10 +147,8 @@ class OutcomeBooks(RunBooks):
             self._apply(item, record, outcome, now)
         items = [item for item, _, _ in settled]
         known = [item for item in items if item.pk is not None]
-        Item.objects.bulk_create([item for item in items if item.pk is None], batch_size=500)
-        Item.objects.bulk_create(
-            known, update_conflicts=True, unique_fields=["id"], update_fields=SETTLED_FIELDS, batch_size=500
-        )
+        enter(item for item in items if item.pk is None)
+        update(known, SETTLED_FIELDS)
         for item in items:
             self._ends(item, item.state)
         owners = {item.pk: consignment.owner for item, consignment, _ in stored}

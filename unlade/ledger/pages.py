@@ -17,6 +17,7 @@ from unlade.ledger.clones import free_id, join_clones
 from unlade.ledger.events import note, note_all, settled_detail
 from unlade.ledger.models import Item
 from unlade.ledger.outcomes import SETTLED_FIELDS, OutcomeBooks, content_of
+from unlade.ledger.writing import enter, update
 from unlade.owners import normalise_ref
 from unlade.states import STORED, ItemState
 
@@ -124,10 +125,8 @@ class PageBooks(OutcomeBooks):
                     listed.append(Listed(item, record))
                 elif item.pk is not None and not met:
                     self.skipped += 1
-        Item.objects.bulk_create(item for item in fresh if not later or item.state != S.PENDING)
-        Item.objects.bulk_create(
-            known, update_conflicts=True, unique_fields=["id"], update_fields=_LISTED_FIELDS, batch_size=500
-        )
+        enter(item for item in fresh if not later or item.state != S.PENDING)
+        update(known, _LISTED_FIELDS)
         self.new += len(fresh)
         for item, record in edits:
             self._refresh(item, record, now)

@@ -260,6 +260,13 @@ def _memory_of(pid: int) -> int:
         return 0
 
 
+def look(parcel: Parcel, *, name: str | None = None) -> Content:
+    """What the bytes of `parcel` are by their type alone, without a decoder: no pixels, and what is cut off passes."""
+    name = name or parcel.name
+    sniffed = sniff(parcel.path, name, parcel.content_type)
+    return _content(parcel, sniffed, Decoded(damage=not_a_file(sniffed, name)))
+
+
 def _content(parcel: Parcel, sniffed: Sniffed, found: Decoded) -> Content:
     return Content(
         mime_type=sniffed.mime_type,

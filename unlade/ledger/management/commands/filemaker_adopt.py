@@ -9,7 +9,9 @@ from django.core.management.base import CommandParser
 
 from unlade.commands import UnladeCommand
 from unlade.existing.adopting import adopt
+from unlade.existing.command import Stop
 from unlade.importer import get_import
+from unlade.importing import interruptible
 from unlade.ledger.lock import source_lock
 from unlade.options import RunOptions
 from unlade.units import format_count
@@ -44,9 +46,9 @@ class Command(UnladeCommand):
         importer, rig = get_import(options["name"]), self.rigging
         names = ("from_path", "metadata", "dry_run", "report")
         run_options = RunOptions(**{name: options[name] for name in names})
-        store = rig.store()
+        store, stop = rig.store(), Stop()
         try:
-            with source_lock(importer.name):
+            with source_lock(importer.name), interruptible(stop, lambda: None):
                 result = adopt(
                     importer,
                     store,
@@ -54,6 +56,7 @@ class Command(UnladeCommand):
                     prefix=options["prefix"],
                     clock=rig.clock,
                     uploaded_by=rig.settings.text("UNLADE_UPLOADED_BY"),
+                    stopped=lambda: stop.asked,
                 )
         finally:
             store.close()
