@@ -91,6 +91,9 @@ def relink(
     return report
 
 
+#: What relinking asks of an item.
+_LEAN = ("state", "reason", "detail", "settled_at", "owner_key", "owner_refs", "owner_row", "row")
+
 #: States in which a file has its owner, or was linked and is damaged.
 _SETTLED = (ItemState.IMPORTED, ItemState.QUARANTINED)
 
@@ -124,6 +127,8 @@ def _take_back(items: QuerySet[Item], now: datetime) -> None:
 
 
 def _relink(importer: ContainerImport, items: QuerySet[Item], report: RelinkReport, now: datetime) -> None:
+    if not item_linked.has_listeners(type(importer)):
+        items = items.only(*_LEAN)  # who listens may ask for all of it
     found = list(items.order_by("pk").select_for_update())
     matches = whose(OwnerFinder(importer.owner), [(item, item.reference) for item in found])
     owned = [(item, match.owner) for item, match in zip(found, matches, strict=True) if match.owner is not None]

@@ -12,7 +12,7 @@ the commit and the signal never sends it: what must not be missed is read from t
 `item_settled`  `importer`, `item` (ledger's `Item`: `state`, `reason`, `key`, `row`, ...), `row` (the project's row or
                 None), `consignment` (None without a stored file, and for imports of records). Once for each time that
                 an item ends in a state: a failed one that is tried again is settled again.
-`item_linked`   `importer`, `item`, `owner`: relinking found the owner of a file that had none.
+`item_linked`   `importer`, `item`, `owner`: relinking found the owner of a file that had none, or a person chose one.
 `item_gone`     `importer`, `item`: the record is no longer in FileMaker; file and row stay.
 `run_finished`  `importer`, `run`, `outcome` (done, limit, paused, interrupted, failed), `exit_code`
 """

@@ -106,12 +106,12 @@ class DocumentImport(ContainerImport):
         The number of queries depends on how many thousands there are.
         """
         wanted = {Document._meta.pk.to_python(key): (key, patient) for key, patient in pairs}
-        found = list(Document.objects.filter(pk__in=wanted).order_by("pk").select_for_update())
-        for document in found:
-            document.owner = wanted[document.pk][1]
-            document.owner_ref = normalise_ref(document.owner.filemaker_id) or document.owner_ref
-        Document.objects.bulk_update(found, ["owner", "owner_ref"])
-        return [wanted[pk][0] for pk in wanted.keys() - {document.pk for document in found}]
+        documents = Document.objects.filter(pk__in=wanted).order_by("pk").select_for_update()
+        found = dict(documents.values_list("pk", "owner_ref"))
+        owners = [wanted[pk][1] for pk in found]
+        refs = [normalise_ref(owner.filemaker_id) or found[pk] for pk, owner in zip(found, owners, strict=True)]
+        bulk.update(Document, list(found), {"owner_id": [owner.pk for owner in owners], "owner_ref": refs})
+        return [wanted[pk][0] for pk in wanted.keys() - found.keys()]
 
     def rekey(self, moves: Sequence[tuple[Any, str, str]]) -> Collection[Any]:
         """Write the keys of moved files."""

@@ -19,6 +19,9 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 #: How often a batch is looked for that others make and clear away at the same time.
 _TRIES = 20
 
+#: What is asked of a batch here.
+_LEAN = ImageBatch.objects.only("patient", "owner_ref", "captured_on", "source")
+
 #: Patient's primary key, day, source: what a patient has one batch for.
 Place = tuple[int, date | None, str]
 
@@ -137,25 +140,18 @@ def link(pairs: Sequence[tuple[Any, Patient]], *, whole: bool = True) -> Collect
     there are.
     """
     wanted = {Image._meta.pk.to_python(key): (key, patient) for key, patient in pairs}
-    images = list(
-        Image.objects.filter(pk__in=wanted).order_by("pk").select_related("batch").select_for_update(of=("self",))
-    )
-    targets = {image.pk: _place(wanted[image.pk][1], image.batch) for image in images}
+    homes = dict(Image.objects.filter(pk__in=wanted).order_by("pk").select_for_update().values_list("pk", "batch"))
+    batches = {batch.pk: batch for batch in _LEAN.filter(pk__in=set(homes.values()))}
+    targets = {pk: _place(wanted[pk][1], batches[home]) for pk, home in homes.items()}
     owners = {patient.pk: patient for _, patient in wanted.values()}
-    existing = _existing(set(targets.values()), {image.batch_id for image in images})
+    existing = _existing(set(targets.values()), batches)
     if whole:
-        existing |= _adopt(images, targets, owners, existing)
+        existing |= _adopt([(targets[pk], batches[home]) for pk, home in homes.items()], owners, existing)
     existing |= _create(set(targets.values()) - existing.keys(), owners)
-    moved, left = [], set()
-    for image in images:
-        target = existing[targets[image.pk]]
-        if image.batch_id != target.pk:
-            left.add(image.batch_id)
-            image.batch = target
-            moved.append(image)
+    moved = {pk: existing[targets[pk]].pk for pk, home in homes.items() if existing[targets[pk]].pk != home}
     if moved:
-        Image.objects.bulk_update(moved, ["batch"])
-        clear_away(left)
+        bulk.update(Image, list(moved), {"batch_id": list(moved.values())})
+        clear_away({homes[pk] for pk in moved})
     return [wanted[pk][0] for pk in wanted.keys() - targets.keys()]
 
 
@@ -169,26 +165,26 @@ def _existing(places: set[Place], left: Iterable[int] = ()) -> dict[Place, Image
     days = {place[1] for place in places}
     if None not in days:
         there &= Q(captured_on__in=days)
-    batches = ImageBatch.objects.select_for_update(no_key=True).filter(there | Q(pk__in=list(left)))
+    batches = _LEAN.select_for_update(no_key=True).filter(there | Q(pk__in=list(left)))
     found = {(batch.patient_id, batch.captured_on, batch.source): batch for batch in batches.order_by("pk")}
     return {place: found[place] for place in places if place in found}
 
 
 def _adopt(
-    images: list[Image], targets: dict[int, Place], owners: dict[int, Patient], existing: dict[Place, ImageBatch]
+    homes: Iterable[tuple[Place, ImageBatch]], owners: dict[int, Patient], existing: dict[Place, ImageBatch]
 ) -> dict[Place, ImageBatch]:
-    """Give batches that waited for just this patient to it."""
+    """Give batches that waited for just this patient to it; `homes` are where each image is to go, and where it is."""
     adopted: dict[Place, ImageBatch] = {}
     taken: set[int] = set()
-    for image in images:
-        batch, place = image.batch, targets[image.pk]
+    for place, batch in homes:
         if place in existing or place in adopted or batch.pk in taken or batch.patient_id is not None:
             continue
         if batch.owner_ref and batch.owner_ref == normalise_ref(owners[place[0]].filemaker_id):
             batch.patient = owners[place[0]]
             adopted[place] = batch
             taken.add(batch.pk)
-    ImageBatch.objects.bulk_update(adopted.values(), ["patient"])
+    keys = [batch.pk for batch in adopted.values()]
+    bulk.update(ImageBatch, keys, {"patient_id": [place[0] for place in adopted]})
     return adopted
 
 

@@ -21,6 +21,7 @@ from unlade.ledger.models import Item, Source
 from unlade.owners import CHUNK, OwnerFinder
 from unlade.reassign.moving import Move, copy_all, finish, plan, record_all, under_way
 from unlade.reassign.selecting import Named, declared_owner, noun_of, owners_now
+from unlade.signals import item_linked, send
 from unlade.states import STORED, ItemState, check_arrow
 from unlade.store import Store
 
@@ -160,6 +161,9 @@ def reassign(importer: ContainerImport, decision: Decision, store: Store | None,
                 f"{importer.name}: no row has the primary key {error}; nothing was changed",
                 remedy="Run filemaker_verify: it names rows that are missing, and what to do.",
             ) from error
+        for fate in decision.of(MOVED, LINKED, RETURNED):
+            if fate.owner is not None and fate.item.row:
+                send(item_linked, importer, item=fate.item, owner=fate.owner)
     if good and store is not None:
         finish(source, store)
 
