@@ -16,6 +16,7 @@ from typing import Protocol
 
 from django.db import InterfaceError, OperationalError, transaction
 
+from unlade.cargo import Road
 from unlade.dryrun import Forecast, look_ahead
 from unlade.errors import (
     HostBusy,
@@ -27,6 +28,7 @@ from unlade.errors import (
     UnladeError,
 )
 from unlade.importer import ContainerImport
+from unlade.ledger.agreement import weigh
 from unlade.ledger.books import Books
 from unlade.ledger.catchup import catch_up
 from unlade.ledger.lock import source_lock
@@ -37,6 +39,7 @@ from unlade.roads import Line, open_line
 from unlade.schedule.quiet import curfew
 from unlade.ship import Ship
 from unlade.signals import run_finished, run_started, send
+from unlade.source import Source
 from unlade.store import Store
 from unlade.voyage import Gatekeeper, Reporter, Voyage, outcome_of
 
@@ -98,9 +101,13 @@ def run_import(
             uploaded_by=rig.settings.text("UNLADE_UPLOADED_BY"),
         )
         line.bind(books.run)
+        if line.source.road is Road.FOLDER:
+            weigh_ids(books, line.source, reporter)
         decoders = stack.enter_context(rig.decoders())
         ship = Ship(importer, line.source, store, spool, decoders, line.toll, rig.clock, line.nap)
         ship.thumbnails = not options.no_thumbnails
+        if line.source.road is Road.FOLDER:
+            ship.link_age = float("inf")  # a file's place does not age
         voyage = Voyage(
             books,
             ship,
@@ -118,6 +125,14 @@ def run_import(
         if on_start is not None:
             on_start(voyage)
         return replace(sail_and_close(voyage, books, line, options, rig, reporter), voyage=voyage)
+
+
+def weigh_ids(books: Books, source: Source, reporter: Reporter) -> None:
+    """Settle whether an export's record ids may be used beside identities, and say so (CONTRACT B5)."""
+    books.agreement = weigh(books, lambda offset, limit: source.page(offset, limit).records)
+    if books.agreement.text:
+        reporter.note(books.agreement.text)
+        books.run.options = {**books.run.options, "ids": books.agreement.as_json()}
 
 
 def sail_and_close(

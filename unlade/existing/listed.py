@@ -28,6 +28,7 @@ from unlade.existing.digests import ListedDigests
 from unlade.existing.turns import Turn, Turns
 from unlade.importer import ContainerImport
 from unlade.keys import extension_of
+from unlade.ledger.agreement import weigh
 from unlade.ledger.books import Books
 from unlade.ledger.fresh import (
     is_plain,
@@ -96,6 +97,10 @@ def record_listed(
             owners=OwnerFinder(importer.owner),
             uploaded_by=uploaded_by,
         )
+        books.agreement = weigh(books, lambda offset, limit: catalogue.page(offset, limit, clock()))
+        if books.agreement.text:
+            notes.append(books.agreement.text)
+            books.run.options = {**books.run.options, "ids": books.agreement.as_json()}
         listing = Listing(books, notes=notes)
         outcome, code, reason = "failed", 1, "it ended with an error"
         try:

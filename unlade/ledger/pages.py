@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 
 from unlade.cargo import Count, Outcome, RefStatus, Road, SourceRecord, Stored
 from unlade.importer import ContainerImport
+from unlade.ledger.agreement import Agreement, completed
 from unlade.ledger.clones import free_id, join_clones
 from unlade.ledger.events import note, note_all, settled_detail
 from unlade.ledger.models import Item
@@ -50,6 +51,9 @@ class Changed:
 
 class PageBooks(OutcomeBooks):
     """Takes pages of the source into the ledger."""
+
+    #: What is known of this road's record ids (`ledger.agreement.weigh`); nothing, so that identity alone joins.
+    agreement = Agreement()
 
     def counted(self, count: Count, now: datetime) -> None:
         """Keep the source's own count. With `each` it is of values: of those that are known, and of records to come."""
@@ -90,6 +94,8 @@ class PageBooks(OutcomeBooks):
         `later`: new items that need carrying are not written yet, `settle_many` does it in the same transaction.
         """
         old = self._items_of(records)
+        if self.agreement.usable:
+            records = self._join_by_record_id(records, old)
         keys = {normalise_ref(self.importer.identity_of(record)) for record in records} - {""}
         rows = self.source.items.filter(identity_key__in=keys).order_by("-pk")
         holders = dict(rows.values_list("identity_key", "record_id"))
@@ -165,6 +171,24 @@ class PageBooks(OutcomeBooks):
         elif self.road != Road.API:
             self._join_exports(records, old)
         return old
+
+    def _join_by_record_id(
+        self, records: Sequence[SourceRecord], old: dict[tuple[str, str], Item]
+    ) -> Sequence[SourceRecord]:
+        """Records without an identity belong to the items of another road that have their record id (CONTRACT B5).
+
+        Returns all records, those completed by what the ledger knows of them.
+        """
+        bare = [r for r in records if not normalise_ref(self.importer.identity_of(r)) and r.record_id.isdigit()]
+        items = self.source.items.filter(record_id__in=[r.record_id for r in bare], slot="").exclude(road=self.road)
+        known = {item.record_id: item for item in items.exclude(identity_key="")}
+        whole = {}
+        for record in bare:
+            item = known.get(record.record_id)
+            if item is not None and (record.record_id, "") not in old:
+                old[record.record_id, ""] = item
+                whole[record.record_id] = completed(self.importer, item, record)
+        return [whole.get(record.record_id, record) for record in records]
 
     def _join_clones(self, records: Sequence[SourceRecord], old: dict[tuple[str, str], Item]) -> None:
         """See `clones.join_clones`. Ids that another record has are remembered, for new items of theirs."""
