@@ -100,7 +100,9 @@ def write_tree(folder: Path, small: int, large: int) -> int:
     for number in range(small + large):
         size = chance.randint(30_000, 300_000) if number < small else chance.randint(5_000_000, 20_000_000)
         data = padded(plate, size, chance)
-        path = folder / _name("patient", number % 300) / f"2019-04-{number % 28 + 1:02}" / f"{_name('image', number)}.jpg"
+        path = (
+            folder / _name("patient", number % 300) / f"2019-04-{number % 28 + 1:02}" / f"{_name('image', number)}.jpg"
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         whole += len(data)
@@ -162,15 +164,19 @@ def last_line(measured: Measured) -> dict[str, Any]:
 
 
 def environ_for(project: Path, server: S3Server) -> dict[str, str]:
-    """What a user would put into the environment."""
+    """What a user would put into the environment; the store is the S3 server."""
+    return local_environ(project) | server.env | {"UNLADE_STORE": server.url("ours")}
+
+
+def local_environ(project: Path) -> dict[str, str]:
+    """The same with an SQLite file and a local folder."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("UNLADE_", "FILEMAKER_", "DJANGO_", "AWS_"))}
     return {
         **kept,
-        **server.env,
         "DATABASE_URL": f"sqlite:///{(project / 'db.sqlite3').as_posix()}",
         "DJANGO_SECRET_KEY": secrets.token_urlsafe(50),
         "DJANGO_SETTINGS_MODULE": "clinic.settings",
-        "UNLADE_STORE": server.url("ours"),
+        "UNLADE_STORE": (project / "store").as_uri(),
         "UNLADE_SPOOL": str(project / "spool"),
     }
 

@@ -2,69 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import uuid
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.folder.faults import FIELD, identity, named, tampered, write_export
 from unlade.cargo import RefStatus
 from unlade.desktop.source import FileTrouble, FolderSource, open_folder
 from unlade.errors import RecordGone, UsageError
 from unlade.importer import get_import
 from unlade.options import RunOptions
-
-FIELD = "image_Full"
-
-
-def identity(number: int) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, str(number))).upper()
-
-
-def write_export(folder: Path, count: int, changes: dict[int, dict[str, Any]] | None = None) -> list[Path]:
-    """A manifest of `count` records with their files, as the script writes them; the parts."""
-    folder.mkdir(parents=True, exist_ok=True)
-    fields = ["image_Full", "image_Ex_large", "image_large", "image_medium", "image_small"]
-    roles = {"pk": "id", "owner": "id_Contact", "date": "date", "cat": "Type", "orig": "Name of file"}
-    head = {
-        "t": "head", "v": 1, "run": "run-1", "session": "S1", "name": "images", "mode": "full", "waterfall": "best",
-        "table": "Images", "layout": "API_Images", "total": count, "found": count, "from": 1,
-        "fields": [{"n": name, "rep": 1} for name in fields], "roles": roles, "extras": [], "started": "",
-    }  # fmt: skip
-    lines: list[dict[str, Any]] = []
-    for number in range(1, count + 1):
-        data = f"file {number}".encode() * 20
-        owner = f"P{number % 7}"
-        path = f"files/{owner}/2019-04-01/{identity(number)}~{number}-1-1.jpg"
-        line: dict[str, Any] = {
-            "t": "item", "seq": number, "rid": str(number), "mid": "1", "pk": identity(number), "owner": owner,
-            "date": "2019-04-01", "date_raw": "4/1/2019", "cat": "x", "orig": "a.jpg", "field": FIELD, "rep": 1,
-            "st": "written", "err": 0, "name": "a.jpg", "size": len(data), "disk": len(data),
-            "md5": hashlib.md5(data, usedforsecurity=False).hexdigest().upper(), "path": path,
-        }  # fmt: skip
-        line |= (changes or {}).get(number, {})
-        lines.append(line)
-        for name in fields[1:]:
-            lines.append({**line, "field": name, "st": "skipped", "path": "", "md5": "", "size": "", "name": ""})
-        target = folder / line["path"]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-    parts = []
-    for number, start in enumerate(range(0, len(lines), 1000), 1):
-        portion = lines[start : start + 1000]
-        end = {"t": "part_end", "part": number, "lines": len(portion), "bytes": 0}
-        text = "".join(json.dumps(entry) + "\n" for entry in [head | {"part": number}, *portion, end])
-        if start + 1000 >= len(lines):
-            counts = {"written": count, "present": 0, "empty": 0, "skipped": 4 * count, "too_big": 0, "missing": 0}
-            last = {"t": "end", "session": "S1", "records": count, **counts, "errors": 0, "bytes": 0}
-            text += json.dumps(last | {"found_after": count, "stopped": ""}) + "\n"
-        part = folder / f"manifest-{number:05}.jsonl"
-        part.write_text(text)
-        parts.append(part)
-    return parts
 
 
 def opened(folder: Path, **options: Any) -> FolderSource:
@@ -207,3 +157,12 @@ def test_a_rate_is_kept(tmp_path: Path) -> None:
         size = len(b"file 1" * 20)
     # Nobody slept, so each file waits behind all before it: the first not at all.
     assert [round(nap / (size / 100), 1) for nap in naps] == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_a_fault_of_each_kind_among_thousands(tmp_path: Path) -> None:
+    export = tampered(tmp_path / "export", 2000)
+    report = tmp_path / "report.json"
+    with closing(opened(export.folder, report=str(report))) as source:
+        wrong = read_all(source)
+    assert set(wrong) == export.failed | export.damaged
+    assert named(json.loads(report.read_text())["findings"]) == export.findings
