@@ -91,6 +91,9 @@ def relink(
     return report
 
 
+#: Slices whose keys are read at once: a database may well read all that is left to find the next ones.
+_AHEAD = 10
+
 #: What relinking asks of an item.
 _LEAN = ("state", "reason", "detail", "settled_at", "owner_key", "owner_refs", "owner_row", "row")
 
@@ -102,19 +105,25 @@ def _ownerless(importer: ContainerImport, source: Source, chunk: int) -> Iterato
     """Items that the ledger calls settled although their row has no owner, in slices, by primary key."""
     settled = source.items.filter(state__in=_SETTLED).order_by("pk")
     after: Any = None
-    while rows := importer.orphans(after, chunk):
+    while rows := importer.orphans(after, chunk * _AHEAD):
         after = rows[-1]
-        if pks := list(settled.filter(row__in=[str(row) for row in rows]).values_list("pk", flat=True)):
-            yield pks
+        for part in _sliced(rows, chunk):
+            if pks := list(settled.filter(row__in=[str(row) for row in part]).values_list("pk", flat=True)):
+                yield pks
 
 
 def _unlinked(source: Source, chunk: int) -> Iterator[list[int]]:
     """Items that wait for their owner, in slices that are stable while items leave the set."""
     unlinked = source.items.filter(state=ItemState.UNLINKED, reason__in=REASONS).order_by("pk")
     last = 0
-    while pks := list(unlinked.filter(pk__gt=last).values_list("pk", flat=True)[:chunk]):
+    while pks := list(unlinked.filter(pk__gt=last).values_list("pk", flat=True)[: chunk * _AHEAD]):
         last = pks[-1]
-        yield pks
+        yield from _sliced(pks, chunk)
+
+
+def _sliced(values: Sequence[Any], size: int) -> Iterator[list[Any]]:
+    for start in range(0, len(values), size):
+        yield list(values[start : start + size])
 
 
 def _take_back(items: QuerySet[Item], now: datetime) -> None:
