@@ -94,7 +94,7 @@ def write_export(folder: Path, count: int) -> int:
     plates = [plate for pixels, share in _PLATES for plate in [_jpeg(pixels)] * share]
     for number in range(count):
         plate = plates[number * 37 % 100]
-        size = min(20_000_000, max(30_000, int(chance.lognormvariate(13.9, 1.0))))
+        size = min(20_000_000, max(30_000, int(chance.lognormvariate(13.96, 1.0))))
         data = padded(plate, max(size, len(plate) + 100), chance)
         owner, nth = number % PATIENTS, number // PATIENTS
         path = folder / _name("patient", owner) / f"20{16 + nth}-0{owner % 9 + 1}-15" / f"{_name('image', number)}.jpg"

@@ -86,12 +86,13 @@ def patiently(ship: Hold, put: Callable[[], Stored], who: str) -> Stored:
     The same put may be made again: what it stored already is found and counts. Raises `StoreError`, at last
     `StoreSlow`, and what the nap raises when the run is to stop.
     """
-    nap = getattr(ship, "nap", None)
+    nap: Callable[[float], None] | None = getattr(ship, "nap", None)
     spread = 0.75 + (zlib.crc32(who.encode()) % 100) / 200
     for seconds in PAUSES if nap is not None else ():
         try:
             return put()
         except StoreSlow:
+            assert nap is not None
             nap(seconds * spread)
     return put()
 

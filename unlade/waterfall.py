@@ -26,8 +26,8 @@ from unlade.errors import (
 )
 from unlade.importer import ContainerImport
 from unlade.media import Kind, not_a_file, sniff
-from unlade.ship import DownloadBooking, Ship
 from unlade.media.workers import look
+from unlade.ship import DownloadBooking, Ship
 from unlade.source import Booking, Download, LentFiles, LocalFiles
 from unlade.spool import SpoolFull, SpoolWriter
 

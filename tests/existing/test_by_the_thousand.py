@@ -26,7 +26,7 @@ from unlade.media import DecoderPool
 ROWS = 260
 
 #: What a column of FileMaker's may hold, and what COPY and SQL would stumble over.
-TEXTS = ["Dorsal", "", "back\\slash \\N \\.", "tab\there", "two\nlines", "it's \"so\"", "名前 🦶", "x" * 300, "\x01\x7f"]
+TEXTS = ["Dorsal", "", "back\\slash \\N \\.", "tab\there", "two\nlines", 'it\'s "so"', "名前 🦶", "x" * 300, "\x01\x7f"]
 
 
 def fill(port: Port, folder: Path) -> Path:
@@ -87,7 +87,9 @@ def books(said: dict[str, Any]) -> dict[str, Any]:
     batches = [(b.owner_ref, b.captured_on, b.image_count, b.name, b.source) for b in ImageBatch.objects.all()]
     run = Run.objects.order_by("-number").first()
     assert run is not None
-    counted = {name: getattr(run, name) for name in ("imported", "empty", "unlinked", "quarantined", "failed", "skipped")}
+    counted = {
+        name: getattr(run, name) for name in ("imported", "empty", "unlinked", "quarantined", "failed", "skipped")
+    }
     said = {name: said[name] for name in ("this_run", "totals", "found", "findings", "exit")}
     return {
         "items": sorted(items, key=lambda values: values["record_id"]),

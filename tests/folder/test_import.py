@@ -68,9 +68,7 @@ def test_every_kind_of_export(make_port: PortMaker, tmp_path: Path, kind: str) -
     assert snapshot(folder) == before
 
 
-def test_nothing_is_read_a_second_time(
-    make_port: PortMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_read_a_second_time(make_port: PortMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = cargo(6)
     folder = as_tree(data, tmp_path / "export")
     with make_port(data) as port:

@@ -38,7 +38,7 @@ class SlowStore:
             def do_PUT(self) -> None:
                 proxy.answer(self)
 
-            do_GET = do_HEAD = do_POST = do_DELETE = do_PUT
+            do_GET = do_HEAD = do_POST = do_DELETE = do_PUT  # noqa: N815 - the names that http.server asks for
 
             def log_message(self, *args: Any) -> None:
                 pass
@@ -57,7 +57,7 @@ class SlowStore:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def _refuses(self, method: str) -> str:
-        """"", `before` or `after` the request is carried out."""
+        """ "", `before` or `after` the request is carried out."""
         if method != "PUT":
             return ""
         with self._lock:

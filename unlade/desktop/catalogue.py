@@ -169,7 +169,9 @@ class Catalogue:
         columns = "place, field, status, path, name, refs.size, refs.md5, sha256, trouble, how"
         stamp = "coalesce(files.size || '-' || files.modified, '')"
         for place, field, status, *rest in self._all(
-            f"SELECT {columns}, {stamp} FROM refs LEFT JOIN files USING (path) WHERE place BETWEEN ? AND ?", offset, last
+            f"SELECT {columns}, {stamp} FROM refs LEFT JOIN files USING (path) WHERE place BETWEEN ? AND ?",
+            offset,
+            last,
         ):
             refs.setdefault(place, []).append(FileRef(field, RefStatus(status), *rest))
         return tuple(

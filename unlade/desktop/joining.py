@@ -280,13 +280,20 @@ def _pair(catalogue: Catalogue, fields: Fields, match: Match, paths: Iterator[tu
         case = " ".join(f"WHEN {number} THEN ?" for number, _ in names)
         db.execute(
             insert.format(
-                field=f"CASE number {case} ELSE ? END", how="'record'", on="files.rid = rows.rid WHERE files.rid != '' AND rows.rid != ''"
+                field=f"CASE number {case} ELSE ? END",
+                how="'record'",
+                on="files.rid = rows.rid WHERE files.rid != '' AND rows.rid != ''",
             ),
             (*(name for _, name in names), first),
         )
     if match in ("", "id"):
         db.execute(
-            insert.format(field="?", how="'id'", on="files.stem = rows.identity_key WHERE files.stem != '' AND rows.identity_key != ''"), (first,)
+            insert.format(
+                field="?",
+                how="'id'",
+                on="files.stem = rows.identity_key WHERE files.stem != '' AND rows.identity_key != ''",
+            ),
+            (first,),
         )
 
 
@@ -391,7 +398,7 @@ def _close(catalogue: Catalogue, fields: Fields, told: Collection[str]) -> None:
     for place, field, path, mine, theirs in db.execute(contradicting) if fields.owner else ():
         _about(catalogue, "wrong_owner", place, field, path, f"the row names owner {mine}, the folder {theirs}")
         catalogue.add_trouble(place, "wrong_owner")
-    if not {fields.owner, fields.date} - {""} <= told:
+    if any(name and name not in told for name in (fields.owner, fields.date)):
         _fill_from_tree(catalogue, fields)
     alone = "SELECT place FROM rows WHERE place NOT IN (SELECT place FROM refs)"
     for (place,) in db.execute(alone):

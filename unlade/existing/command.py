@@ -73,7 +73,9 @@ class MetadataOnlyCommand(UnladeCommand):
         parser.add_argument("--prefix", default="", help="where in the store the files lie (default: all of it)")
         parser.add_argument("--match", choices=["record", "id", "path", "md5"], default="", help="what names tell")
         parser.add_argument(
-            "--read", action="store_true", help="with --match md5: read objects whose MD5 the store's listing does not tell"
+            "--read",
+            action="store_true",
+            help="with --match md5: read objects whose MD5 the store's listing does not tell",
         )
         parser.add_argument("--columns", default="", metavar="A,B", help="the metadata's columns, without a header")
         parser.add_argument("--date-order", choices=["mdy", "dmy", "ymd"], default="", help="how dates are meant")

@@ -192,7 +192,8 @@ class _Recorder:
         if known:
             met = met_again(self.books, known, now)
             turns = [turn for turn in turns if turn.record.record_id not in met]
-        fresh, odd = [], []
+        fresh: list[Turn] = []
+        odd: list[Turn] = []
         for turn in turns:
             good = turn.record.record_id not in known and may_be_fresh(self.importer, turn.record)
             (fresh if good else odd).append(turn)

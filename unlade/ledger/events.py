@@ -34,7 +34,7 @@ def note_all(items: Iterable[tuple[Item, dict[str, Any]]], what: str, at: dateti
     """Write down the same for many items, each with its detail, in as few queries as the database allows."""
     told = list(items)
     count = len(told)
-    columns = {
+    columns: dict[str, list[Any]] = {
         "item_id": [item.pk for item, _ in told],
         "at": [at] * count,
         "run_id": [run.pk if run is not None else None] * count,

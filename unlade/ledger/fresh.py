@@ -23,7 +23,7 @@ from unlade.ledger.choice import whose
 from unlade.ledger.events import lean, settled_detail
 from unlade.ledger.models import Event, Item
 from unlade.ledger.pages import _size_hint
-from unlade.owners import normalise_ref, normalise_refs
+from unlade.owners import normalise_ref
 from unlade.signals import item_settled
 from unlade.states import ItemState
 
@@ -125,7 +125,7 @@ def settle_fresh(
     told, keys = _write_rows(importer, stored)
     for (draft, _, _), key in zip(landed, keys, strict=True):
         draft.row = str(key) if key is not None else ""
-    columns = dict(zip(_PLAIN, zip(*map(_values_of, drafts), strict=True), strict=True))
+    columns: dict[str, Sequence[Any]] = dict(zip(_PLAIN, zip(*map(_values_of, drafts), strict=True), strict=True))
     columns |= {
         "source_id": [books.source.pk] * len(drafts),
         "settled_in_id": [draft.settled_in.pk if draft.settled_in is not None else None for draft in drafts],
