@@ -34,7 +34,7 @@ def test_a_store_that_asks_for_pauses(
             monkeypatch.setenv(name, value)
         url = s3.url(f"slow-{tmp_path.name}")
         with _port(data, tmp_path, sqlite_url, url, pool, django_db_blocker, {}) as port:
-            code, said, err = port.command("--from", str(folder), crash="unlade.store.base:Store.put@after#4")
+            code, said, err = port.command("--from", str(folder), crash="unlade.store.base:Store.put@before#15")
             assert code == -9, (said, err[-500:])
             ended = port.run(from_path=str(folder))
             assert (ended["outcome"], ended["exit"], ended["totals"]["imported"]) == ("done", 0, 40), ended
