@@ -41,9 +41,16 @@ SLOW = (
         "standalone",
         "reassign",
     ),
-    *("pilot/test_runs.py", "plan/test_pages.py", "media/test_workers.py", "fmp12/test_fuzz.py", "fmp12/test_source.py"),
+    *(
+        "pilot/test_runs.py",
+        "owners/test_voyage.py",
+        "plan/test_pages.py",
+        "media/test_workers.py",
+        "fmp12/test_fuzz.py",
+        "fmp12/test_source.py",
+    ),
     *("desktop/test_script_text.py", "desktop/test_export_script.py", "clinic/test_admin.py", "clinic/test_relink.py"),
-    *("schedule/test_daemon.py", "schedule/test_quiet.py", "existing", "conformance", "records"),
+    *("schedule/test_daemon.py", "schedule/test_quiet.py", "existing", "bulk", "conformance", "records"),
 )
 
 
