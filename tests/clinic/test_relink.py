@@ -235,6 +235,19 @@ def test_thousands_cost_a_fixed_number_of_queries_each(database: str, merge: boo
     assert len(queries) <= 2 * 36, [query["sql"][:90] for query in queries]
 
 
+def test_queries_grow_with_thousands_and_by_the_same_number(database: str) -> None:
+    def cost(count: int) -> int:
+        for model in (Item, Image, ImageBatch, Patient):
+            model.objects.all().delete()
+        many(count)
+        with CaptureQueriesContext(connection) as queries:
+            assert run(chunk=250).linked == count
+        return len(queries)
+
+    one, two, three = cost(500), cost(1000), cost(1500)
+    assert 0 < three - two == two - one <= 2 * 30
+
+
 def test_the_command(database: str) -> None:
     settled(1)
     settled(2, owner_ref="P-2")

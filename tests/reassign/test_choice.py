@@ -16,6 +16,7 @@ from tests.afterwards import Command, as_json, without_filemaker
 from tests.voyage.harness import FULL, MISSING, Port, PortMaker, cargo, jpeg, name_of, raw, record
 from unlade.ledger.models import Event, Item
 from unlade.linking import relink
+from unlade.signals import item_linked
 
 
 def special() -> dict[int, Record]:
@@ -186,7 +187,17 @@ def test_all_of_one_owner_to_another(port: Port, command: Command) -> None:
 def test_each_item_tells_who_chose_when_and_why(port: Port, command: Command) -> None:
     was, target = port.items()["1"], patient(5)
     origin = Image.objects.get(pk=was.row).batch.patient_id
-    give(command, "1", f"pk:{target.pk}", "--by", "Ann")
+    heard: list[Any] = []
+
+    def listener(item: Item, owner: Any, **_: Any) -> None:
+        heard.append((item.pk, owner.pk))
+
+    item_linked.connect(listener, sender=ImageImport)
+    try:
+        give(command, "1", f"pk:{target.pk}", "--by", "Ann")
+    finally:
+        item_linked.disconnect(listener, sender=ImageImport)
+    assert heard == [(was.pk, target.pk)]
     event = Event.objects.get(what="reassigned")
     assert event.item_id == was.pk
     assert event.detail == {

@@ -30,6 +30,13 @@ FAULTS: list[tuple[type[ContainerImport], dict[str, Any], str]] = [
     (ContainerImport, {"owner": Owner("a", "patients.Patient", match="nothing")}, "unlade.E008"),
     (ContainerImport, {"owner": Owner("a", "patients.Patient", match="last_name")}, "unlade.W001"),
     (ContainerImport, {"owner": Owner("a", "patients.Patient", match="id")}, "unlade.E009"),
+    (ContainerImport, {"owner": Owner(["a", "b"], "patients.Patient", ["filemaker_id", "nothing"])}, "unlade.E008"),
+    (ContainerImport, {"owner": Owner("a", "patients.Patient", "clinic__nothing")}, "unlade.E008"),
+    (ContainerImport, {"owner": Owner("a", "images.Image", "filemaker_metadata")}, "unlade.E009"),
+    (ContainerImport, {"owner": Owner("a", "images.Image", "filemaker_metadata__id")}, "unlade.W001"),
+    (ContainerImport, {"owner": Owner("a", "patients.Patient", ["filemaker_id", "clinic__name"])}, "unlade.W001"),
+    (ContainerImport, {"owner": Owner("a", "patients.Nobody", find=dict.fromkeys)}, "unlade.E007"),
+    (RecordImport, {"match": "clinic__filemaker_id", "model": "patients.Patient"}, "unlade.E009"),
     (RecordImport, {"fields": {}}, "unlade.E005"),
     (RecordImport, {"match": "name"}, "unlade.W002"),
     (RecordImport, {"match": "nothing"}, "unlade.E008"),
@@ -62,6 +69,23 @@ def test_each_fault_is_named(base: type[ContainerImport], values: dict[str, Any]
     found = {message.id: message for message in check_import(declare(base, **values))}
     assert number in found
     assert found[number].hint and "'mine'" in found[number].msg
+
+
+GOOD = [
+    Owner(["a", "b"], "patients.Patient", ["filemaker_id", "clinic__filemaker_id"]),
+    Owner("a", "patients.Patient", "phones__filemaker_id"),
+    Owner(["a", "b"], "patients.Patient", match="nothing at all", find=dict.fromkeys),
+]
+
+
+@pytest.mark.parametrize("owner", GOOD)
+def test_owners_of_every_form(owner: Owner) -> None:
+    assert check_import(declare(ContainerImport, owner=owner)) == []
+
+
+def test_the_hint_says_how_to_index_a_key_in_json() -> None:
+    (warning,) = check_import(declare(ContainerImport, owner=Owner("a", "images.Image", "filemaker_metadata__id")))
+    assert 'Upper(Trim(KT("filemaker_metadata__id")))' in str(warning.hint)
 
 
 def test_what_key_values_adds_is_not_doubted() -> None:
