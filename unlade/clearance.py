@@ -29,7 +29,7 @@ OPEN = {
     S.PENDING.value: "not brought yet",
     S.FAILED.value: "failed",
     S.UNLINKED.value: "not linked yet",
-    "unproven": "not read again since they were stored",
+    "unproven": "not read again yet, which is what proves a file",
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.existing.test_metadata_only import command
 from tests.folder.exports import by_script, bytes_of
-from tests.voyage.harness import FULL, Port, PortMaker, cargo, jpeg, name_of
+from tests.voyage.harness import FULL, MISSING, Port, PortMaker, cargo, jpeg, name_of, record
 from unlade.errors import Interrupted
 from unlade.existing import adopting
 from unlade.importer import get_import
@@ -128,3 +128,31 @@ def test_adopting_goes_on_where_it_was_broken_off(make_port: PortMaker, monkeypa
         assert (result.rows, result.known, result.findings["two_rows"]) == (4, 2, 2)
         assert len(port.items()) == 6
         assert run(lambda: False).rows == 0
+
+
+def test_a_row_that_was_left_goes_to_whom_a_person_chose(make_port: PortMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    from clinic.images.models import Image, ImageBatch
+    from clinic.patients.models import Patient
+    from unlade.ledger.models import Item
+
+    data = cargo(3, special={number: record(number, **{FULL: MISSING}) for number in (2, 3)})
+    with make_port(data) as port:
+        port.run()
+        one, other = "2", "3"
+        owner, chosen = (Patient.objects.get(filemaker_id=name_of("patient", number)) for number in (0, 4))
+        batch = ImageBatch.objects.create(patient=owner, name="old")
+        for number in map(int, (one, other)):
+            key = leave(port, f"old/{name_of('image', number)}.jpg", jpeg(f"found {number}"))
+            Image.objects.create(key=key, batch=batch)
+        words = ("--items", one, "--to", f"pk:{chosen.pk}", "--reason", "x")
+        told = command(port, monkeypatch, *words, name="reassign_filemaker_images")[1]
+        assert told["counts"] == {"waits": 1}
+        code, said = command(port, monkeypatch, "images", "--prefix", "old", name="filemaker_adopt")
+        assert (code, said["rows"]) == (0, 2), said
+        owners = {item.record_id: Image.objects.get(pk=item.row).batch.patient for item in Item.objects.exclude(row="")}
+        assert (owners[one], owners[other]) == (chosen, owner)
+        assert not [
+            each
+            for each in command(port, monkeypatch, name="filemaker_verify")[1]["sources"]["images"]["differences"]
+            if each["kind"] == "row_owner"
+        ]

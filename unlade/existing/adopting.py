@@ -26,6 +26,7 @@ from unlade.errors import Interrupted
 from unlade.importer import ContainerImport, LeftRow
 from unlade.keys import extension_of, stem_of
 from unlade.ledger.books import Books
+from unlade.ledger.choice import whose
 from unlade.ledger.events import note_all, settled_detail
 from unlade.ledger.models import Item, Source
 from unlade.options import RunOptions
@@ -195,6 +196,8 @@ class _Adopter:
             day = fact.day if fact is not None and isinstance(fact.day, date) else item.day
             self._settle(item, row, size, owner, owners.get(owner, ""), day)
             self.importer.adopt_row(row.pk, identity)
+            if item.owner_row and item.owner_row != str(owner):
+                self._to_chosen(item)
             settled.append((item, settled_detail(item)))
             self.result.rows += 1
             self._find("row_adopted", identity, row.key, f"row {row.pk}, known by its {how}", item)
@@ -219,6 +222,18 @@ class _Adopter:
         if ref:
             item.owner_ref, item.owner_key = ref[:255], normalise_ref(ref)[:255]
         item.save()
+
+    def _to_chosen(self, item: Item) -> None:
+        """A person has chosen the owner before; the row that was left goes there too."""
+        match = whose(OwnerFinder(self.importer.owner), [(item, item.reference)])[0]
+        if match.owner is not None:
+            self.importer.reassign([(item.row, match.owner)])
+            if item.state == S.UNLINKED:
+                item.move(S.IMPORTED)
+        item.reason, item.detail = match.reason, match.detail
+        if match.owner is None and item.state == S.IMPORTED:
+            item.move(S.UNLINKED)
+        item.save(update_fields=["state", "reason", "detail"])
 
     # Objects without a row.
 

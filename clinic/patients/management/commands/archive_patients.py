@@ -99,7 +99,7 @@ class Command(UnladeCommand):
         counts = open_of([each.standing for each in found.held_back])
         for key, words in OPEN.items():
             if counts[key]:
-                self.say(f"  {format_count(counts[key])} with files that are {words}")
+                self.say(f"  {format_count(counts[key])} with something {words}")
         for each in [each for each in found.held_back if not each.standing.clear][:5]:
             self.say(f"  patient {each.patient.pk} ({each.patient.filemaker_id}): {each.standing}")
         if len(found.held_back) > 5:
