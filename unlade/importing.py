@@ -41,6 +41,7 @@ from unlade.ship import Ship
 from unlade.signals import run_finished, run_started, send
 from unlade.source import Source
 from unlade.store import Store
+from unlade.stowing import patient
 from unlade.voyage import Gatekeeper, Reporter, Voyage, outcome_of
 
 log = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ def run_import(
             options,
             reporter,
             clock=rig.clock,
-            prepare=lambda: prepare(importer, books, store, rig),
+            prepare=lambda: prepare(importer, books, store, rig, line.nap),
             mark=mark,
             share_permits=line.share_permits,
             curfew=curfew(rig.quiet_hours(options.quiet_hours), rig.clock),
@@ -241,19 +242,21 @@ def _slept_until(moment: datetime, rig: Rigging, voyage: Sailing) -> bool:
     return not voyage.interrupted
 
 
-def prepare(importer: ContainerImport, books: Books, store: Store, rig: Rigging) -> None:
+def prepare(
+    importer: ContainerImport, books: Books, store: Store, rig: Rigging, nap: Callable[[float], None] | None = None
+) -> None:
     """Before the first download: the store proves itself, a restored ledger is caught up, the run leaves its mark.
 
     Raises the `StoreError` that the probe met.
     """
-    store.probe().check()
+    patient(nap, lambda: store.probe().check(), "probe")
     newest = store.newest_run(importer.name)
     if newest is not None and newest >= books.run.number:
         catch_up(importer, books.source, store, rig.clock())
         with transaction.atomic():
             books.run.number = newest + 1
             books.run.save(update_fields=["number"])
-    store.put_run_mark(importer.name, books.run.number)
+    patient(nap, lambda: store.put_run_mark(importer.name, books.run.number), "mark")
 
 
 class Interruptible(Protocol):

@@ -23,6 +23,7 @@ _MAX_STEM = 160  #: of a file's stem, so that `~{modId}` and `.thumb.jpg` still 
 _MAX_KEY = 900  #: S3 allows 1024 bytes; a prefix and the journal's folder come on top
 
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
+_PLAIN = re.compile(r"[A-Za-z0-9._-]*")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,10}\Z", re.ASCII)
@@ -261,6 +262,8 @@ def _guard(segment: str) -> str:
 
 
 def _encode(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
     return "".join(
         chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in text.encode("utf-8", errors="surrogatepass")
     )

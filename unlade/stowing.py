@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from unlade.agenda import Order
 from unlade.cargo import Content, Facts, Outcome, Parcel, Stored
@@ -20,6 +20,7 @@ from unlade.store import Store
 from unlade.waterfall import Haul
 
 S = ItemState
+T = TypeVar("T")
 
 #: Seconds between the puts of one file while the store asks for pauses, after the pauses of the client below.
 PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
@@ -86,15 +87,19 @@ def patiently(ship: Hold, put: Callable[[], Stored], who: str) -> Stored:
     The same put may be made again: what it stored already is found and counts. Raises `StoreError`, at last
     `StoreSlow`, and what the nap raises when the run is to stop.
     """
-    nap: Callable[[float], None] | None = getattr(ship, "nap", None)
+    return patient(getattr(ship, "nap", None), put, who)
+
+
+def patient(nap: Callable[[float], None] | None, call: Callable[[], T], who: str) -> T:
+    """Call, and where the store asks for a pause, nap ever longer and call again; without `nap` only once."""
     spread = 0.75 + (zlib.crc32(who.encode()) % 100) / 200
     for seconds in PAUSES if nap is not None else ():
         try:
-            return put()
+            return call()
         except StoreSlow:
             assert nap is not None
             nap(seconds * spread)
-    return put()
+    return call()
 
 
 def _stow_spare(stored: Stored, haul: Haul, facts_for: Callable[..., Facts], ship: Hold) -> Stored:

@@ -264,6 +264,7 @@ def test_a_row_that_cannot_be_written_costs_no_other_row(
         return write(self, item, content)
 
     monkeypatch.setattr(ImageImport, "record_many", ContainerImport.record_many)
+    monkeypatch.setattr(ImageImport, "insert_many", ContainerImport.insert_many)
     with make_port(data) as port:
         with monkeypatch.context() as broken:
             broken.setattr(ImageImport, "record", record)

@@ -39,6 +39,7 @@ from unlade.options import RunOptions
 from unlade.source import Download
 
 _CHUNK = 1 << 20
+_BUFFERS = threading.local()
 _METADATA = (".tab", ".tsv", ".csv", ".mer", ".xml", ".xlsx")
 
 #: Why a file of an export cannot be had, as sentences.
@@ -224,7 +225,9 @@ class FolderSource:
 def _digest(file: BinaryIO | object, *, with_md5: bool) -> tuple[str, str, int]:
     """sha256, md5 ("" when nobody has one to compare it with) and bytes."""
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
-    buffer = memoryview(bytearray(_CHUNK))
+    if not hasattr(_BUFFERS, "view"):  # a fresh megabyte for each file costs as much as its digest
+        _BUFFERS.view = memoryview(bytearray(_CHUNK))
+    buffer: memoryview = _BUFFERS.view
     while count := file.readinto(buffer):  # type: ignore[union-attr]
         sha256.update(buffer[:count])
         if with_md5:

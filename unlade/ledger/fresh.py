@@ -22,6 +22,7 @@ from unlade.ledger.books import Books
 from unlade.ledger.choice import whose
 from unlade.ledger.events import lean, settled_detail
 from unlade.ledger.models import Event, Item
+from unlade.ledger.outcomes import write_rows
 from unlade.ledger.pages import _size_hint
 from unlade.owners import normalise_ref
 from unlade.signals import item_settled
@@ -122,7 +123,7 @@ def settle_fresh(
         consignment, outcome = consigned.get(id(draft), (None, given))
         books._apply(draft, record, outcome, now)
         owners.append(consignment.owner if consignment is not None else None)
-    told, keys = _write_rows(importer, stored)
+    rows, keys = write_rows(importer, stored)
     for (draft, _, _), key in zip(landed, keys, strict=True):
         draft.row = str(key) if key is not None else ""
     columns: dict[str, Sequence[Any]] = dict(zip(_PLAIN, zip(*map(_values_of, drafts), strict=True), strict=True))
@@ -146,20 +147,9 @@ def settle_fresh(
     books.new += len(drafts)
     for draft in drafts:
         books._ended[ItemState(draft.state).value] += 1
-    return told
-
-
-def _write_rows(
-    importer: ContainerImport, stored: Sequence[tuple[Consignment, Content]]
-) -> tuple[list[tuple[Consignment, Any]], Sequence[Any]]:
-    """The project's rows: what `after_commit` wants to hear of, and the primary keys."""
     if type(importer).after_commit is ContainerImport.after_commit:
-        keys = importer.insert_many(stored)
-        if keys is not None:
-            return [], keys
-    rows = importer.record_many(stored)
-    told = [(consignment, row) for (consignment, _), row in zip(stored, rows, strict=True)]
-    return told, [row.pk if row is not None else None for row in rows]
+        return []
+    return [(consignment, row) for (consignment, _), row in zip(stored, rows, strict=True)]
 
 
 def tables_grew() -> None:

@@ -12,7 +12,7 @@ from django.db import DatabaseError, models, transaction
 
 from unlade.cargo import Attempt, Content, Outcome, SourceRecord
 from unlade.errors import OwnNetworkDown
-from unlade.importer import Consignment
+from unlade.importer import Consignment, ContainerImport
 from unlade.keys import extension_of
 from unlade.ledger.choice import whose
 from unlade.ledger.events import GONE, note, note_all, settled_detail
@@ -122,7 +122,8 @@ class OutcomeBooks(RunBooks):
         self, entries: Sequence[tuple[Item, SourceRecord, Outcome]], now: datetime
     ) -> list[tuple[Consignment, Any] | None]:
         """The same for many items at once, a few queries for all, in the caller's transaction; None for those without
-        a file. Good files are not held against earlier ones: it is for records whose edits nobody looks for.
+        a file, and rows that nobody asks for are None. Good files are not held against earlier ones: it is for records
+        whose edits nobody looks for.
 
         An exception of the project's own code is raised: then nothing of them is settled.
         """
@@ -140,9 +141,9 @@ class OutcomeBooks(RunBooks):
                 consignment, outcome = self._consign(record, outcome, match)
                 stored.append((item, consignment, content))
             settled.append((item, record, outcome))
-        rows = importer.record_many([(consignment, content) for _, consignment, content in stored])
-        for (item, _, _), row in zip(stored, rows, strict=True):
-            item.row = str(row.pk) if row is not None else ""
+        rows, keys = write_rows(importer, [(consignment, content) for _, consignment, content in stored])
+        for (item, _, _), key in zip(stored, keys, strict=True):
+            item.row = str(key) if key is not None else ""
         for item, record, outcome in settled:
             self._apply(item, record, outcome, now)
         items = [item for item, _, _ in settled]
@@ -271,6 +272,19 @@ class OutcomeBooks(RunBooks):
         item = Item.objects.filter(pk=item_id)
         item.filter(file_mod_id=models.F("mod_id")).update(file_mod_id=mod_id)
         item.update(marked_at=now, mod_id=mod_id)
+
+
+def write_rows(
+    importer: ContainerImport, stored: Sequence[tuple[Consignment, Content]]
+) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Write the project's rows; they and their primary keys. Where nobody asks for rows, they are None."""
+    kind = type(importer)
+    if kind.after_commit is ContainerImport.after_commit and not item_settled.has_listeners(kind):
+        keys = importer.insert_many(stored)
+        if keys is not None:
+            return [None] * len(keys), keys
+    rows = importer.record_many(stored)
+    return rows, [row.pk if row is not None else None for row in rows]
 
 
 def metadata_of(record: SourceRecord) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from pathlib import Path, PureWindowsPath
 
 from unlade.errors import SourceError
@@ -33,10 +34,19 @@ def safe_relative(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=2000)
+def _is_below(folder: Path, root: Path) -> bool:
+    return folder.resolve().is_relative_to(root.resolve())
+
+
 def inside(root: Path, relative: str) -> Path:
     """The path of a file below `root`; links that lead out of it are refused. Raises `SourceError`."""
     path = root / safe_relative(relative)
-    if not path.resolve().is_relative_to(root.resolve()):
+    if path.is_symlink():
+        whole = path.resolve().is_relative_to(root.resolve())
+    else:  # then only its folders can lead elsewhere, and many files share one
+        whole = _is_below(path.parent, root)
+    if not whole:
         raise SourceError(f"{relative!r} leads out of the export's folder by a link")
     return path
 
