@@ -14,6 +14,7 @@ from django.conf import settings as django_settings
 
 from unlade.errors import SettingsError, UsageError
 from unlade.filemaker import FileMakerConfig
+from unlade.filemaker.config import ClarisPool
 from unlade.governor.budget import Budget, Limit, annual
 from unlade.governor.periods import Period, PeriodKind, parse_reset
 from unlade.governor.quiet import QuietHours, parse_quiet_hours
@@ -24,6 +25,7 @@ from unlade.ledger.models import AllowanceSetting, Host
 from unlade.ledger.terms import Terms, terms_of
 from unlade.media import DecoderPool
 from unlade.settings import Settings
+from unlade.signin.keeping import Keeping
 from unlade.spool import Spool
 from unlade.store import Store, open_store
 
@@ -57,11 +59,36 @@ class Rigging:
             password=s.text("FILEMAKER_PASSWORD"),
             auth=s["FILEMAKER_AUTH"],
             claris_token=s.text("FILEMAKER_CLARIS_TOKEN"),
+            claris_pool=self.claris_pool(),
+            kept=self.kept_sign_in(),
             oauth_request_id=s.text("FILEMAKER_OAUTH_REQUEST_ID"),
             oauth_identifier=s.text("FILEMAKER_OAUTH_IDENTIFIER"),
             ca_file=Path(ca_file) if ca_file else None,
             read_timeout=s["FILEMAKER_READ_TIMEOUT"],
         )
+
+    def claris_pool(self) -> ClarisPool:
+        """Where Claris IDs are checked."""
+        s = self.settings
+        return ClarisPool(s.text("UNLADE_CLARIS_POOL"), s.text("UNLADE_CLARIS_CLIENT"), s.text("UNLADE_CLARIS_URL"))
+
+    def keeping(self) -> Keeping:
+        """Where a sign-in with a Claris ID is kept between runs."""
+        s = self.settings
+        file = s.text("UNLADE_SIGN_IN_FILE")
+        path = Path(file) if file else Path(s.need("UNLADE_SPOOL")).parent / "sign-in.json"
+        return Keeping(path, s["UNLADE_SIGN_IN"])
+
+    def kept_sign_in(self) -> Keeping | None:
+        """The kept sign-in, where runs are to use one: of FILEMAKER_ACCOUNT, if that is set, and of this pool."""
+        s = self.settings
+        if s["FILEMAKER_AUTH"] != "claris-id" or s.text("FILEMAKER_CLARIS_TOKEN"):
+            return None
+        keeping, account, pool = self.keeping(), s.text("FILEMAKER_ACCOUNT"), self.claris_pool()
+        head = keeping.head()
+        if head is None or (head.pool, head.client) != (pool.pool, pool.client):
+            return None
+        return keeping if account.casefold() in ("", head.account.casefold()) else None
 
     def host(self) -> Host:
         """The ledger's row of the host, made when it is new."""
@@ -185,5 +212,7 @@ class Rigging:
         s = self.settings
         names = ("FILEMAKER_ACCOUNT", "FILEMAKER_PASSWORD", "FILEMAKER_CLARIS_TOKEN", "FILEMAKER_OAUTH_IDENTIFIER")
         secret = "\0".join(s.text(name) for name in names)
+        if (kept := self.kept_sign_in()) is not None:
+            secret += f"\0{kept.fingerprint()}"
         salt = f"unlade {s.text('FILEMAKER_URL')} {s.text('FILEMAKER_DATABASE')}".encode()
         return hashlib.scrypt(secret.encode(), salt=salt, n=2**13, r=8, p=1, dklen=32).hex()

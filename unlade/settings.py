@@ -70,6 +70,7 @@ def _seconds(text: str) -> float:
     return parse_duration(text).total_seconds()
 
 
+_keeping = _choice("auto", "keyring", "file")
 _encryption = _choice("AES256", "aws:kms")
 
 
@@ -123,7 +124,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("FILEMAKER_ACCOUNT", "", "account with the fmrest privilege, or a Claris ID"),
     Setting("FILEMAKER_PASSWORD", "", "its password", secret=True),
     Setting("FILEMAKER_AUTH", "basic", "basic | claris-id | oauth", _choice("basic", "claris-id", "oauth")),
-    Setting("FILEMAKER_CLARIS_TOKEN", "", "a ready Claris ID token", secret=True),
+    Setting("FILEMAKER_CLARIS_TOKEN", "", "a ready Claris ID token; goes before a sign-in", secret=True),
+    Setting("UNLADE_SIGN_IN", "auto", "where a Claris ID's sign-in is kept: auto | keyring | file", _keeping),
+    Setting("UNLADE_SIGN_IN_FILE", "", "the file of it; empty: `sign-in.json` beside the spool"),
+    Setting("UNLADE_CLARIS_URL", "", "address of the Claris ID sign-in service; empty: Amazon's own"),
+    Setting("UNLADE_CLARIS_POOL", "us-west-2_NqkuZcXQY", "its user pool, which Claris publishes"),
+    Setting("UNLADE_CLARIS_CLIENT", "4l9rvl4mv5es1eep1qe97cautn", "its client, which Claris publishes"),
     Setting("FILEMAKER_OAUTH_REQUEST_ID", "", "for FILEMAKER_AUTH=oauth", secret=True),
     Setting("FILEMAKER_OAUTH_IDENTIFIER", "", "for FILEMAKER_AUTH=oauth", secret=True),
     Setting("FILEMAKER_CA_FILE", "", "certificates to trust besides the system's, PEM"),

@@ -12,6 +12,7 @@ from unlade.doctor.books import HostBooks
 from unlade.doctor.fields import check_fields, uncovered
 from unlade.doctor.lines import Examination, Line
 from unlade.doctor.road import look_at_road
+from unlade.doctor.signin import look_at_sign_in
 from unlade.filemaker import DataApiSource, FileMakerConfig, Layout
 from unlade.importer import ContainerImport
 from unlade.options import RunOptions
@@ -50,6 +51,7 @@ def examine_road(
 def look_here(found: Examination, rig: Rigging) -> None:
     """This side: settings, database, disk, store, decoders."""
     found.check("settings", lambda: here.look_at_settings(rig.settings))
+    found.check("sign-in", lambda: look_at_sign_in(rig))
     found.check("database", here.look_at_database)
     found.check("allowance", lambda: here.look_at_allowance(rig), needs=["database"])
     found.check("disk", lambda: here.look_at_disk(rig))
@@ -73,7 +75,9 @@ def look_there(
     with ExitStack() as stack:
         visit = _Visit(rig, books, stack)
         first = imports[0]
-        found.check("address", lambda: there.look_at_address(visit.config, visit.source(first)), needs=["database"])
+        found.check(
+            "address", lambda: there.look_at_address(visit.config, visit.source(first)), needs=["sign-in", "database"]
+        )
         found.check(
             "login",
             lambda: there.look_at_login(visit.config, lambda: visit.books.sign_in(visit.source(first))),

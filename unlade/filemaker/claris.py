@@ -1,97 +1,162 @@
-"""Sign-in with a Claris ID by account and password: Cognito SRP through pycognito (FILEMAKER.md 1.5).
+"""A Claris ID as what signs a run in (FILEMAKER.md 1.5): by a sign-in that somebody left at a terminal, or by password.
 
-Needs the extra `unlade[claris]`. The password goes to Amazon's sign-in service by SRP, which never sends it.
+The id token lives an hour, the refresh token a year by Claris's word. A kept sign-in is used by all runs until Cognito
+refuses it; then it is marked, and nobody asks Cognito again until a person has signed in: each try of a machine may
+send somebody a text message, or lock the account.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Protocol
 
-from unlade.errors import ConnectionBroken, SettingsError, SignInRefused, SourceError
+from unlade.errors import PersonNeeded, SignInRefused
+from unlade.filemaker.cognito import EXTERNAL, Challenge, Cognito, Device, TokenRefused, Tokens
+from unlade.filemaker.config import SIGN_IN, FileMakerConfig
 
-REGION = "us-west-2"
-POOL = "us-west-2_NqkuZcXQY"
-CLIENT = "4l9rvl4mv5es1eep1qe97cautn"
+#: How long a refresh token is good by Claris's own word (customer console help, "create-fmid-token") [C]. A new
+#: password, or signing out everywhere, may end it before [U].
+REFRESH_LIFE = timedelta(days=365)
 
-_REMEDY = "Check FILEMAKER_ACCOUNT and FILEMAKER_PASSWORD with a sign-in at the Claris ID page."
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """What one sign-in left: never the password. `over` says why a person is needed, "" while it is good."""
+
+    account: str
+    pool: str
+    client: str
+    signed_in_at: datetime
+    refresh_token: str = field(repr=False)
+    device: Device | None = field(default=None, repr=False)
+    over: str = ""
+    over_at: datetime | None = None
+
+    @property
+    def good_until(self) -> datetime:
+        """The end of the refresh token by Claris's word."""
+        return self.signed_in_at + REFRESH_LIFE
+
+
+class KeptSignIn(Protocol):
+    """Where a sign-in is kept between runs."""
+
+    def load(self) -> SignIn | None:
+        """The sign-in with its secrets; None where there is none. Raises `SettingsError` when it cannot be read."""
+
+    def save(self, sign_in: SignIn) -> object:
+        """Keep this one in place of any other. Raises `SettingsError`."""
 
 
 class ClarisIdentity:
-    """A Claris ID. The id token lives an hour; it is renewed by its refresh token, or else by signing in again."""
+    """A Claris ID by account and password: what an account without a second factor needs."""
 
     renewable = True
 
-    def __init__(self, account: str, password: str, *, cognito: Any = None) -> None:
-        self._account = account
-        self._password = password
-        self._cognito = cognito if cognito is not None else _cognito(account)
-        self._signed_in = False
+    def __init__(self, account: str, password: str, cognito: Cognito) -> None:
+        self._account, self._password, self._cognito = account, password, cognito
+        self._refresh_token = ""
 
     def headers(self, *, fresh: bool) -> dict[str, str]:
         """Headers with an id token that was made for this sign-in.
 
-        Raises `SignInRefused`, `ConnectionBroken` when the sign-in service cannot be reached.
+        Raises `SignInRefused` (`PersonNeeded` where a code is asked for), `HostBusy`, `ConnectionBroken`, `HostTimeout`.
         """
-        if not self._signed_in or fresh or not self._refresh():
-            self._authenticate()
-        self._signed_in = True
-        return {"Authorization": f"FMID {self._cognito.id_token}"}
+        if self._refresh_token and not fresh:
+            try:
+                return _fmid(self._cognito.refresh(self._refresh_token))
+            except TokenRefused:
+                self._refresh_token = ""
+        tokens = by_password(self._cognito, self._account, self._password, None)
+        # Where devices are tracked, the refresh token of one that nobody confirmed is refused.
+        self._refresh_token = "" if tokens.new_device else tokens.refresh
+        return _fmid(tokens)
 
-    def _refresh(self) -> bool:
+
+class KeptIdentity:
+    """The sign-in that somebody left. `password`, where it is set, makes it anew when it has ended."""
+
+    renewable = True
+
+    def __init__(self, kept: KeptSignIn, password: str, cognito: Cognito, clock: Callable[[], datetime]) -> None:
+        self._kept, self._password, self._cognito, self._clock = kept, password, cognito, clock
+        self._lock = threading.Lock()
+
+    def headers(self, *, fresh: bool) -> dict[str, str]:
+        """Headers with an id token that was made for this sign-in.
+
+        Raises `PersonNeeded`, `SignInRefused`, `SettingsError` when what is kept cannot be read, `HostBusy`,
+        `ConnectionBroken`, `HostTimeout`.
+        """
+        with self._lock:
+            return _fmid(self._tokens())
+
+    def _tokens(self) -> Tokens:
+        known = self._kept.load()
+        if known is None:
+            raise PersonNeeded("Nobody is signed in with a Claris ID any more", remedy=SIGN_IN)
+        if known.over:
+            raise PersonNeeded(f"The sign-in of the Claris ID {known.over}", remedy=SIGN_IN)
         try:
-            self._cognito.renew_access_token()
-        except Exception as error:  # noqa: BLE001 - every error leaves typed; botocore makes its classes at run time
-            if _error_name(error) == "NotAuthorizedException":
-                return False
-            raise _typed(error) from None
-        return True
+            tokens = self._cognito.refresh(known.refresh_token, known.device.key if known.device else "")
+        except TokenRefused as refused:
+            return self._anew(known, refused)
+        if tokens.refresh and tokens.refresh != known.refresh_token:  # a pool may change it with every use
+            self._kept.save(replace(known, refresh_token=tokens.refresh))
+        return tokens
 
-    def _authenticate(self) -> None:
+    def _anew(self, known: SignIn, refused: TokenRefused) -> Tokens:
+        now = self._kept.load()
+        if now is not None and now.refresh_token != known.refresh_token:
+            return self._tokens()  # somebody signed in meanwhile
+        if not self._password:
+            raise self._end(known, refused.why)
         try:
-            self._cognito.authenticate(password=self._password)
-        except Exception as error:  # noqa: BLE001 - every error leaves typed; botocore makes its classes at run time
-            raise _typed(error) from None
+            tokens = by_password(self._cognito, known.account, self._password, known.device)
+        except PersonNeeded:
+            raise self._end(known, f"{refused.why}, and a new one takes a code") from None
+        except SignInRefused as error:
+            self._end(known, f"{refused.why}, and FILEMAKER_PASSWORD does not help")
+            raise error from None
+        self._kept.save(signed_in(self._cognito, known.account, tokens, self._clock(), known.device))
+        return tokens
+
+    def _end(self, known: SignIn, why: str) -> PersonNeeded:
+        self._kept.save(replace(known, over=why, over_at=self._clock()))
+        return PersonNeeded(f"The sign-in of the Claris ID {why}", remedy=SIGN_IN)
 
 
-def _cognito(account: str) -> Any:
-    try:
-        pycognito = importlib.import_module("pycognito")
-        botocore_config = importlib.import_module("botocore.config")
-        botocore = importlib.import_module("botocore")
-    except ImportError:
-        raise SettingsError(
-            "Signing in with a Claris ID and password needs a package that is not installed",
-            remedy="Install unlade[claris], or put a ready token into FILEMAKER_CLARIS_TOKEN.",
-        ) from None
-    # Unsigned: the pool is public, and nobody's own AWS credentials have any business here.
-    config = botocore_config.Config(
-        signature_version=botocore.UNSIGNED, connect_timeout=10, read_timeout=60, retries={"max_attempts": 2}
-    )
-    return pycognito.Cognito(POOL, CLIENT, user_pool_region=REGION, username=account, botocore_config=config)
+def by_password(cognito: Cognito, account: str, password: str, device: Device | None) -> Tokens:
+    """Tokens for a password alone. Raises `PersonNeeded` where a second factor is asked for, and as `sign_in`."""
+    reply = cognito.sign_in(account, password, device)
+    if isinstance(reply, Challenge):
+        raise PersonNeeded("The Claris ID asks for a second factor, which a program cannot give", remedy=SIGN_IN)
+    return refuse_external(reply)
 
 
-def _error_name(error: Exception) -> str:
-    """Cognito's name of an error; pycognito's own errors (challenges) go by their class."""
-    response = getattr(error, "response", None)
-    if isinstance(response, dict):
-        return str(response.get("Error", {}).get("Code", ""))
-    return type(error).__name__
+def refuse_external(tokens: Tokens) -> Tokens:
+    """`tokens`, unless they are of an account that the Data API does not take. Raises `SignInRefused`."""
+    if tokens.external:
+        raise SignInRefused("This account is of an external identity provider", remedy=EXTERNAL)
+    return tokens
 
 
-def _typed(error: Exception) -> Exception:
-    name = _error_name(error)
-    if name in {"NotAuthorizedException", "UserNotFoundException", "UserNotConfirmedException"}:
-        return SignInRefused("The Claris ID or its password is wrong", remedy=_REMEDY)
-    if name == "PasswordResetRequiredException" or "NewPassword" in name or "ForceChange" in name:
-        return SignInRefused("The Claris ID needs a new password", remedy="Set one at the Claris ID page.")
-    if "MFA" in name:
-        return SignInRefused(
-            "The Claris ID asks for a second factor, which a program cannot give",
-            remedy="Use an account without it, or put a ready token into FILEMAKER_CLARIS_TOKEN.",
-        )
-    if name in {"TooManyRequestsException", "LimitExceededException"}:
-        return SignInRefused("The Claris ID was asked too often", remedy="Wait an hour, then try again.")
-    if "Connection" in name or "Timeout" in name or isinstance(error, OSError):
-        return ConnectionBroken("The Claris ID sign-in service cannot be reached")
-    return SourceError(f"Signing in with the Claris ID failed ({name})", remedy=_REMEDY)
+def signed_in(cognito: Cognito, account: str, tokens: Tokens, now: datetime, device: Device | None = None) -> SignIn:
+    """What is to be kept of a sign-in; this machine is confirmed as a device where the pool keeps any."""
+    device = cognito.remember(tokens) or device
+    return SignIn(account, cognito.pool.pool, cognito.pool.client, now, tokens.refresh, device)
+
+
+def claris_identity(config: FileMakerConfig, clock: Callable[[], datetime]) -> ClarisIdentity | KeptIdentity:
+    """The identity of FILEMAKER_AUTH=claris-id without a ready token: the kept sign-in goes before the password."""
+    cognito = Cognito(config.claris_pool, clock=clock)
+    if config.kept is not None:
+        return KeptIdentity(config.kept, config.password, cognito, clock)
+    return ClarisIdentity(config.account, config.password, cognito)
+
+
+def _fmid(tokens: Tokens) -> dict[str, str]:
+    return {"Authorization": f"FMID {tokens.id}"}

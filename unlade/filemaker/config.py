@@ -6,12 +6,47 @@ import ipaddress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote, urlsplit
 
-from unlade.errors import SettingsError
+from unlade.errors import PersonNeeded, SettingsError
+
+if TYPE_CHECKING:
+    from unlade.filemaker.claris import KeptSignIn
 
 Auth = Literal["basic", "claris-id", "oauth"]
+
+#: What a person does where a Claris ID's sign-in is wanted.
+SIGN_IN = "Sign in once at a terminal: `python manage.py filemaker_login`. Nothing is asked of Claris until then."
+
+
+@dataclass(frozen=True, slots=True)
+class ClarisPool:
+    """Where Claris IDs are checked (FILEMAKER.md 1.5). `url`: "" for Amazon's own address; http for loopback alone.
+
+    Raises `SettingsError` when that does not fit.
+    """
+
+    pool: str = "us-west-2_NqkuZcXQY"
+    client: str = "4l9rvl4mv5es1eep1qe97cautn"
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        if "_" not in self.pool:
+            raise SettingsError("UNLADE_CLARIS_POOL is no user pool", remedy="Write it as us-west-2_NqkuZcXQY.")
+        parts = urlsplit(self.url)
+        if self.url and not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))):
+            raise SettingsError("UNLADE_CLARIS_URL must be https", remedy="http is for 127.0.0.1 alone.")
+
+    @property
+    def address(self) -> str:
+        """Where calls go."""
+        return self.url or f"https://cognito-idp.{self.pool.partition('_')[0]}.amazonaws.com/"
+
+    @property
+    def group(self) -> str:
+        """The pool's short name, which enters the proof."""
+        return self.pool.partition("_")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +54,8 @@ class FileMakerConfig:
     """One host, one hosted file, one account (CONTRACT A1). Raises `SettingsError` when the parts do not fit.
 
     `url` is scheme, host and port only; `http` is accepted for loopback alone. `ca_file` holds certificates that are
-    trusted besides the system's (PEM). Time-outs: `connect_timeout` for the connection, `read_timeout` for each read.
+    trusted besides the system's (PEM). `kept` is the sign-in with a Claris ID that somebody left, if any. Time-outs:
+    `connect_timeout` for the connection, `read_timeout` for each read.
     """
 
     url: str
@@ -28,6 +64,8 @@ class FileMakerConfig:
     password: str = field(default="", repr=False)
     auth: Auth = "basic"
     claris_token: str = field(default="", repr=False)
+    claris_pool: ClarisPool = field(default_factory=ClarisPool)
+    kept: KeptSignIn | None = field(default=None, repr=False, compare=False)
     oauth_request_id: str = field(default="", repr=False)
     oauth_identifier: str = field(default="", repr=False)
     ca_file: Path | None = None
@@ -82,14 +120,14 @@ def _check_address(url: str) -> None:
         raise SettingsError(
             "FILEMAKER_URL holds more than the host", remedy=f"Write {parts.scheme}://{parts.netloc} alone."
         )
-    if parts.scheme.lower() == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme.lower() == "http" and not is_loopback(parts.hostname):
         raise SettingsError(
             f"FILEMAKER_URL would send the password to {parts.hostname} unencrypted",
             remedy="Write https://; http is for 127.0.0.1 alone.",
         )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     if host.lower() == "localhost":
         return True
     try:
@@ -105,7 +143,9 @@ def _check_credentials(config: FileMakerConfig) -> None:
             "FILEMAKER_OAUTH_REQUEST_ID": config.oauth_request_id,
             "FILEMAKER_OAUTH_IDENTIFIER": config.oauth_identifier,
         }
-    elif config.auth == "basic" or not config.claris_token:
+    elif config.auth == "basic" or not (config.claris_token or config.kept):
+        if config.auth == "claris-id" and not config.password:
+            raise PersonNeeded("Nobody has signed in with a Claris ID yet", remedy=SIGN_IN)
         needed = {"FILEMAKER_ACCOUNT": config.account, "FILEMAKER_PASSWORD": config.password}
     missing = [name for name, value in needed.items() if not value]
     if missing:

@@ -11,12 +11,14 @@ import base64
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import quote
 
 from unlade.cargo import Wire
 from unlade.errors import PrivilegeMissing, ProtocolError, SignInRefused, SourceError, UnladeError
+from unlade.filemaker.claris import claris_identity
 from unlade.filemaker.config import FileMakerConfig
 from unlade.filemaker.errors import Reply, parse_reply, refusal
 from unlade.filemaker.exchange import HEAD, Exchange
@@ -78,16 +80,14 @@ class ClarisTokenIdentity:
         return {"Authorization": f"FMID {self._token}"}
 
 
-def identity_of(config: FileMakerConfig) -> Identity:
-    """The identity that `config` declares. Raises `SettingsError` when its extra is not installed."""
+def identity_of(config: FileMakerConfig, clock: Callable[[], datetime]) -> Identity:
+    """The identity that `config` declares."""
     if config.auth == "oauth":
         return OAuthIdentity(config.oauth_request_id, config.oauth_identifier)
     if config.auth == "claris-id":
         if config.claris_token:
             return ClarisTokenIdentity(config.claris_token)
-        from unlade.filemaker.claris import ClarisIdentity
-
-        return ClarisIdentity(config.account, config.password)
+        return claris_identity(config, clock)
     return AccountIdentity(config.account, config.password)
 
 
@@ -104,7 +104,7 @@ class Session:
         self._config = config
         self._exchange = exchange
         self._clock = clock
-        self._identity = identity or identity_of(config)
+        self._identity = identity or identity_of(config, clock)
         self._lock = threading.RLock()
         self._token = ""
         self._signed_in_at: datetime | None = None
@@ -211,7 +211,7 @@ class Session:
         return token
 
     def _post_session(self, berth: _Berth, *, fresh: bool) -> Reply:
-        headers = {"Content-Type": "application/json", **self._identity.headers(fresh=fresh)}
+        headers = {"Content-Type": "application/json", **self._proof(fresh=fresh)}
         return self._exchange.ask(
             "POST",
             f"{self._config.base}/sessions",
@@ -222,6 +222,15 @@ class Session:
             booking=berth.take_login(),
             another_try=self._renewable_claris and not fresh,
         )
+
+    def _proof(self, *, fresh: bool) -> dict[str, str]:
+        """What proves who we are. That a sign-in service refused it is told to every process, by way of the gate."""
+        try:
+            return self._identity.headers(fresh=fresh)
+        except SignInRefused as error:
+            with suppress(UnladeError), self._exchange.gate.passage("login"):
+                raise
+            raise error from None
 
     def _drop_farewell(self, wire: Wire | None = None) -> None:
         booking, self._farewell = self._farewell, None

@@ -212,9 +212,17 @@ def allowance_spent(state: BreakerState, now: datetime, until: datetime | None) 
     return _stopped(state, now, "allowance", until, "FileMaker 953")
 
 
-def sign_in_refused(state: BreakerState, now: datetime, credential: str) -> BreakerState:
-    """The host refuses this account or password (FileMaker 212): open until `credential` differs, or until told."""
-    return replace(_stopped(state, now, "sign_in", None, "sign-in refused"), credential=credential)
+#: `BreakerState.detail` where a Claris ID wants a person; a plain refusal has another.
+PERSON = "a person must sign in"
+
+
+def sign_in_refused(state: BreakerState, now: datetime, credential: str, *, person: bool = False) -> BreakerState:
+    """The host refuses this account or password (FileMaker 212): open until `credential` differs, or until told.
+
+    `person`: a Claris ID wants one at a terminal.
+    """
+    detail = PERSON if person else "sign-in refused"
+    return replace(_stopped(state, now, "sign_in", None, detail), credential=credential)
 
 
 def cleared(state: BreakerState) -> BreakerState:

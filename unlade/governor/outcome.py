@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from unlade.errors import AllowanceSpent, HostResting, SignInRefused, UnladeError
+from unlade.errors import AllowanceSpent, HostResting, PersonNeeded, SignInRefused, UnladeError
 from unlade.governor import breaker
 from unlade.governor import pace as pacing
 from unlade.governor.breaker import BreakerState
@@ -40,7 +40,8 @@ def learned(
         case "sign_in":
             # Without a hash nobody could tell a new password from the refused one: then only this run ends.
             if settings.credential and not (state.phase == "open" and state.cause == "sign_in"):
-                state = breaker.sign_in_refused(state, request.now, settings.credential)
+                person = judgement.reason == "person"
+                state = breaker.sign_in_refused(state, request.now, settings.credential, person=person)
         case "lost":
             state = breaker.lost_touch(state, openings=request.openings)
         case "silent":
@@ -91,6 +92,11 @@ def _bad(
 def resting(state: BreakerState) -> UnladeError:
     """The error for a request that an open breaker holds back."""
     when = f"{state.retry_at:%Y-%m-%d %H:%M:%S} UTC" if state.retry_at else None
+    if state.cause == "sign_in" and state.detail == breaker.PERSON:
+        return PersonNeeded(
+            "The Claris ID waits for a person to sign in; it was asked before, and is not asked again.",
+            remedy="At a terminal: `python manage.py filemaker_login`; the next run goes on by itself.",
+        )
     if state.cause == "sign_in":
         return SignInRefused(
             "The host refused this account or password before; it is not asked again with the same ones.",

@@ -13,6 +13,7 @@ from unlade.errors import (
     ItemError,
     NotNow,
     OwnNetworkDown,
+    PersonNeeded,
     SignInRefused,
     SourceError,
     Truncated,
@@ -56,6 +57,8 @@ def judge(error: BaseException | None) -> Judgement:
             return Judgement("weak", error.reason)
         case OwnNetworkDown():
             return Judgement("lost", error.reason)
+        case PersonNeeded():
+            return Judgement("sign_in", "person")
         case SignInRefused():
             return Judgement("sign_in", "sign_in")
         case AllowanceSpent() if error.by_host:

@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 
 from django.core.management import get_commands
 
+from unlade.governor.breaker import PERSON
 from unlade.report.figures import AllowanceFigures, BreakerFigures, SourceFigures
 from unlade.report.words import clock, plural
 from unlade.units import format_count
@@ -73,6 +74,8 @@ def next_step(
 def _go_on(
     source: SourceFigures, allowance: AllowanceFigures, breaker: BreakerFigures, now: datetime, zone: tzinfo
 ) -> tuple[str, str]:
+    if breaker.phase == "open" and breaker.cause == "sign_in" and breaker.detail == PERSON:
+        return "The Claris ID waits for a person; sign in at a terminal:", f"{MANAGE} filemaker_login"
     if breaker.phase == "open" and breaker.cause == "sign_in":
         return "Correct FILEMAKER_ACCOUNT or FILEMAKER_PASSWORD; what the host says then:", f"{MANAGE} filemaker_doctor"
     if breaker.phase == "open" and breaker.retry_at and breaker.retry_at > now:
