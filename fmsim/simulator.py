@@ -167,7 +167,7 @@ class Simulator:
     @property
     def password(self) -> str:
         host = getattr(self, "host", None)  # nobody has changed it before the start
-        return (host.sessions.passwords if host else {}).get(self.account, str(self._account.password))
+        return str((host.sessions.passwords if host else {}).get(self.account, self._account.password))
 
     def claris_token(self, minutes: float = 60.0) -> str:
         """A Claris ID token that the simulator takes for so long."""

@@ -219,7 +219,6 @@ class OwnerFinder:
                 answers[ref] = list({row.pk: row for row in rows}.values())
         return answers
 
-
     def _parted(self, ref: Ref) -> Ref:
         """As `Owner.find` takes it: one text, where there are several fields, is the first one's."""
         more = len(self.owner.fields) - 1 if self.owner is not None else 0
