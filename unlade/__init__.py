@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from unlade.errors import UnladeError
     from unlade.importer import Consignment, ContainerImport, DateField, LeftRow, RowFacts, Thumbnail
     from unlade.owners import Owner, normalise_ref
-    from unlade.records import Column, Invalid, Link, RecordImport
+    from unlade.records import Column, Invalid, Link, RecordImport, Rows
     from unlade.rows import ModelImport
     from unlade.storages import point_at
 
@@ -30,7 +30,7 @@ _HOMES = {
     "unlade.errors": ("UnladeError",),
     "unlade.importer": ("Consignment", "ContainerImport", "DateField", "LeftRow", "RowFacts", "Thumbnail"),
     "unlade.owners": ("Owner", "normalise_ref"),
-    "unlade.records": ("Column", "Invalid", "Link", "RecordImport"),
+    "unlade.records": ("Column", "Invalid", "Link", "RecordImport", "Rows"),
     "unlade.rows": ("ModelImport",),
     "unlade.storages": ("point_at",),
 }
@@ -60,6 +60,7 @@ __all__ = [
     "Owner",
     "RecordImport",
     "RowFacts",
+    "Rows",
     "SourceRecord",
     "Thumbnail",
     "UnladeError",

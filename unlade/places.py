@@ -166,9 +166,10 @@ def _exported(importer: ContainerImport, paths: Sequence[Path], options: RunOpti
     if folder is not None:
         return replace(options, from_path=str(folder), metadata=options.metadata or str(metadata or ""))
     if by_name:
-        raise NothingThere(
-            f"{path} has neither a folder {importer.name} nor a file {importer.name}.xml, .csv, .tab, .mer or .xlsx."
-        )
+        what = f"no folder {importer.name}"
+        if importer.carries == "records":
+            what = f"neither a folder {importer.name} nor a file {importer.name}.xml, .csv, .tab, .mer or .xlsx"
+        raise NothingThere(f"{path} has {what}.")
     return options
 
 
