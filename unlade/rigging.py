@@ -25,7 +25,7 @@ from unlade.ledger.models import AllowanceSetting, Host
 from unlade.ledger.terms import Terms, terms_of
 from unlade.media import DecoderPool
 from unlade.settings import Settings
-from unlade.signin.keeping import Keeping
+from unlade.signin.keeping import Keeping, keeping_of, kept_of, pool_of
 from unlade.spool import Spool
 from unlade.store import Store, open_store
 
@@ -69,26 +69,15 @@ class Rigging:
 
     def claris_pool(self) -> ClarisPool:
         """Where Claris IDs are checked."""
-        s = self.settings
-        return ClarisPool(s.text("UNLADE_CLARIS_POOL"), s.text("UNLADE_CLARIS_CLIENT"), s.text("UNLADE_CLARIS_URL"))
+        return pool_of(self.settings)
 
     def keeping(self) -> Keeping:
         """Where a sign-in with a Claris ID is kept between runs."""
-        s = self.settings
-        file = s.text("UNLADE_SIGN_IN_FILE")
-        path = Path(file) if file else Path(s.need("UNLADE_SPOOL")).parent / "sign-in.json"
-        return Keeping(path, s["UNLADE_SIGN_IN"])
+        return keeping_of(self.settings)
 
     def kept_sign_in(self) -> Keeping | None:
-        """The kept sign-in, where runs are to use one: of FILEMAKER_ACCOUNT, if that is set, and of this pool."""
-        s = self.settings
-        if s["FILEMAKER_AUTH"] != "claris-id" or s.text("FILEMAKER_CLARIS_TOKEN"):
-            return None
-        keeping, account, pool = self.keeping(), s.text("FILEMAKER_ACCOUNT"), self.claris_pool()
-        head = keeping.head()
-        if head is None or (head.pool, head.client) != (pool.pool, pool.client):
-            return None
-        return keeping if account.casefold() in ("", head.account.casefold()) else None
+        """The kept sign-in, where runs are to use one."""
+        return kept_of(self.settings)
 
     def host(self) -> Host:
         """The ledger's row of the host, made when it is new."""

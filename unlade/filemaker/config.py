@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote, urlsplit
 
-from unlade.errors import PersonNeeded, SettingsError
+from unlade.errors import SettingsError
 
 if TYPE_CHECKING:
     from unlade.filemaker.claris import KeptSignIn
@@ -145,7 +145,7 @@ def _check_credentials(config: FileMakerConfig) -> None:
         }
     elif config.auth == "basic" or not (config.claris_token or config.kept):
         if config.auth == "claris-id" and not config.password:
-            raise PersonNeeded("Nobody has signed in with a Claris ID yet", remedy=SIGN_IN)
+            raise SettingsError("Nobody has signed in with a Claris ID yet", remedy=SIGN_IN)
         needed = {"FILEMAKER_ACCOUNT": config.account, "FILEMAKER_PASSWORD": config.password}
     missing = [name for name, value in needed.items() if not value]
     if missing:

@@ -12,7 +12,8 @@ import json
 import os
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,8 @@ from typing import Any, Literal
 from unlade.errors import SettingsError
 from unlade.filemaker.claris import REFRESH_LIFE, SignIn
 from unlade.filemaker.cognito import Device
+from unlade.filemaker.config import ClarisPool
+from unlade.settings import Settings
 from unlade.signin.keyrings import Keyring, open_keyring
 
 Place = Literal["keyring", "file"]
@@ -128,7 +131,7 @@ class Keeping:
         return marked
 
     def _put(self, sign_in: SignIn, place: Place | None) -> Head:
-        before, number = self._read(), _number(sign_in)
+        before, number = self._read(broken_is_none=True), _number(sign_in)
         secrets = {
             "refresh_token": sign_in.refresh_token,
             "device": asdict(sign_in.device) if sign_in.device else None,
@@ -143,6 +146,13 @@ class Keeping:
             self._write({**_as_json(head), "secrets": secrets})
         self._drop(before, but=number if place == "keyring" else "")
         return head
+
+    def probe(self, place: Place | None = None) -> None:
+        """Whether a new sign-in could be kept, before a person is asked for anything. Raises `SettingsError`."""
+        if (place or self.choose()) == "keyring":
+            self._keyring()
+        with self._beside():
+            pass
 
     def choose(self) -> Place:
         """Where a new sign-in goes: as set, else the keyring where there is one that can be used."""
@@ -203,7 +213,7 @@ class Keeping:
     def _read(self, *, broken_is_none: bool = False) -> dict[str, Any] | None:
         try:
             data = json.loads(self.path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise self._trouble("read", error) from None
@@ -217,18 +227,24 @@ class Keeping:
 
     def _write(self, data: dict[str, Any]) -> None:
         """In one step, by a file that was private from its first byte on."""
+        with self._beside() as temporary:
+            with temporary.open("w", encoding="utf-8") as file:
+                json.dump(data, file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            _replace(temporary, self.path)
+
+    @contextmanager
+    def _beside(self) -> Iterator[Path]:
+        """A new private file in the same folder, gone at the end unless it was moved."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(prefix=".sign-in-", dir=self.path.parent)
-            temporary = Path(name)
+            os.close(handle)
             try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    json.dump(data, file, indent=1)
-                    file.flush()
-                    os.fsync(file.fileno())
-                _replace(temporary, self.path)
+                yield Path(name)
             finally:
-                temporary.unlink(missing_ok=True)
+                Path(name).unlink(missing_ok=True)
         except OSError as error:
             raise self._trouble("written", error) from None
 
@@ -270,3 +286,31 @@ def _parsed(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return None
+
+
+def pool_of(settings: Settings) -> ClarisPool:
+    """Where Claris IDs are checked. Raises `SettingsError`."""
+    return ClarisPool(
+        settings.text("UNLADE_CLARIS_POOL"), settings.text("UNLADE_CLARIS_CLIENT"), settings.text("UNLADE_CLARIS_URL")
+    )
+
+
+def keeping_of(settings: Settings) -> Keeping:
+    """Where this project keeps a sign-in: as set, else beside the spool. Raises `SettingsError`."""
+    file = settings.text("UNLADE_SIGN_IN_FILE")
+    path = Path(file) if file else Path(settings.need("UNLADE_SPOOL")).parent / "sign-in.json"
+    return Keeping(path, settings["UNLADE_SIGN_IN"])
+
+
+def kept_of(settings: Settings) -> Keeping | None:
+    """The kept sign-in, where runs are to use one: of FILEMAKER_ACCOUNT, if that is set, and of this pool.
+
+    Raises `SettingsError`.
+    """
+    if settings["FILEMAKER_AUTH"] != "claris-id" or settings.text("FILEMAKER_CLARIS_TOKEN"):
+        return None
+    keeping, account, pool = keeping_of(settings), settings.text("FILEMAKER_ACCOUNT"), pool_of(settings)
+    head = keeping.head()
+    if head is None or (head.pool, head.client) != (pool.pool, pool.client):
+        return None
+    return keeping if account.casefold() in ("", head.account.casefold()) else None

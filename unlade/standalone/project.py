@@ -4,7 +4,8 @@
         ...     # rig.filemaker_config(), rig.host(), the models of unlade.ledger
 
 The folder holds `ledger.sqlite3` (what is known, what was spent of the allowance, the breaker) and `spool` (downloads in
-progress), for its owner alone. Passwords are never written there.
+progress), for its owner alone. Passwords are never written there; what a Claris ID's sign-in leaves is, where there is no
+keyring.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from filelock import FileLock, Timeout
 
 from unlade.errors import LockedElsewhere, SettingsError
 from unlade.settings import Settings
+from unlade.standalone import claris
 from unlade.standalone.targets import home_folder, private_folder, safe_name
 
 if TYPE_CHECKING:
@@ -94,11 +96,15 @@ def sign_in(
 
     Raises `SettingsError` where nobody can be asked.
     """
+    at_terminal = sys.stdin.isatty() and sys.stderr.isatty() if terminal is None else terminal
+    if claris.wanted(settings):
+        claris.ensure(settings, terminal=at_terminal, ask=ask, ask_secretly=ask_secretly)
+        return settings
     by_itself = settings["FILEMAKER_AUTH"] == "oauth" or settings.text("FILEMAKER_CLARIS_TOKEN")
     missing = [name for name in ("FILEMAKER_ACCOUNT", "FILEMAKER_PASSWORD") if not settings.text(name)]
     if by_itself or not missing:
         return settings
-    if not (sys.stdin.isatty() and sys.stderr.isatty() if terminal is None else terminal):
+    if not at_terminal:
         raise SettingsError(
             f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set",
             remedy="Set what is missing in the environment (or .env), or run this at a terminal, which asks for it.",

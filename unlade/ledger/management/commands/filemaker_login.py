@@ -49,6 +49,7 @@ class Command(UnladeCommand):
         account = options["account"].strip() or rig.settings.text("FILEMAKER_ACCOUNT")
         pool = rig.claris_pool()
         self._check(rig, options)
+        keeping.probe(options["keep"])
         desk = Desk(self._ask, self._tell)
         while not account:
             account = self._ask("Claris ID (an e-mail address): ").strip()
