@@ -29,7 +29,7 @@ from fmsim import clinic
 from tests.fmp12.clinic import as_clinic
 
 IMAGES, PATIENTS = 6664, 1500
-SETTINGS = {"UNLADE_COOLDOWNS": "1s,5s,30s,120s,1440s", "DJANGO_DEBUG": "1"}
+SETTINGS = {"UNLADE_COOLDOWNS": "1s,2s,3s,4s,5s", "DJANGO_DEBUG": "1"}
 #: Deaths, as shares of the images that are stored or recorded by then.
 DEATHS = (("unlade.store.base:Store.put@after", 0.2), ("unlade.ledger.books:Books.settle@after", 0.25))
 
