@@ -40,6 +40,7 @@ SLOW = (
         "fmsim_clinic",
         "standalone",
         "reassign",
+        "signin",
     ),
     *(
         "pilot/test_runs.py",

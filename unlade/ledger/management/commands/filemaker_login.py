@@ -101,7 +101,8 @@ class Command(UnladeCommand):
         elif head is None:
             self.say(f"Nobody is signed in with a Claris ID. {MANAGE} filemaker_login")
         else:
-            self.say(f"Signed in: {head.account}, since {day(head.signed_in_at, rig.clock(), rig.zone())}.")
+            since = day(head.signed_in_at, rig.clock(), rig.zone())
+            self.say(f"Signed in: {head.account}, since {since}." if good else f"No longer signed in: {head.account}.")
             self._describe(head, keeping, rig)
         return int(not good)
 
