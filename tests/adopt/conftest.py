@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -108,10 +108,15 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
         yield done
 
 
-@pytest.fixture
-def project(followed: Followed, tmp_path: Path) -> Iterator[Project]:
-    """A copy of the finished project with a host of its own, as fresh as the first was."""
-    folder = tmp_path / "project"
-    shutil.copytree(followed.project.folder, folder)
-    with Simulator(data_set()) as sim:
-        yield Project(folder, {"UNLADE_PACE": "off", "FILEMAKER_URL": sim.url})
+@pytest.fixture(scope="module")
+def project_maker(followed: Followed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Project]]:
+    """Makes copies of the finished project, each with a host of its own, as fresh as the first was."""
+    with ExitStack() as stack:
+
+        def make() -> Project:
+            folder = tmp_path_factory.mktemp("copy") / "project"
+            shutil.copytree(followed.project.folder, folder)
+            sim = stack.enter_context(Simulator(data_set()))
+            return Project(folder, {"UNLADE_PACE": "off", "FILEMAKER_URL": sim.url})
+
+        yield make

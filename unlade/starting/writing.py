@@ -56,7 +56,8 @@ def module_text(
     used = ["DateField"] * bool(found.day) + ["Owner"] * (owner is not None)
     used += ["ModelImport" if whole else "ContainerImport"]
     parts = [
-        f'"""Files of {sheet.layout}. A first draft from {origin or "the layout"}: decide where it says so."""',
+        f'"""Files of {_in_docstring(sheet.layout)}. A first draft from {_in_docstring(origin or "the layout")}: decide '
+        'where it says so."""',
         "",
         f"from unlade import {', '.join(sorted(used))}",
         "",
@@ -196,11 +197,16 @@ def _list(name: str, values: Sequence[str]) -> Iterator[str]:
 
 
 def _indented(lines: Iterable[str]) -> Iterator[str]:
-    return (f"    {line}" if line else "" for line in lines)
+    # Whatever a field is called, a comment stays on its line.
+    return (f"    {' '.join(line.splitlines())}" if line else "" for line in lines)
 
 
 def _commented(lines: Iterable[str]) -> Iterator[str]:
     return (f"# {line}".rstrip() for line in lines)
+
+
+def _in_docstring(text: str) -> str:
+    return " ".join(text.replace("\\", "\\\\").replace('"', '\\"').splitlines())
 
 
 def _quoted(text: str) -> str:
