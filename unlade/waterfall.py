@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
@@ -165,8 +166,9 @@ class Fetcher:
         return replace(content, damage=damage) if damage else content
 
     def _fetch(self, haul: Haul, ref: ContainerRef | None) -> tuple[Parcel, str | None]:
-        """One field's bytes; asks a second time, on a fresh link, where the first answer may be the link's fault.
+        """One field's bytes; asks again, on a fresh link, where the answer may be the link's fault or a bad moment's.
 
+        It takes two answers that speak against the file itself, and a link that was refused (401) is none of them.
         Returns the parcel and, when both answers were no whole file, what is wrong with it.
         """
         assert ref is not None
@@ -176,30 +178,38 @@ class Fetcher:
             return parcel, wrong or _wrong(parcel, "")
         if isinstance(self.ship.source, LentFiles):
             return self._lent(haul.record, ref)  # a closed file answers the same twice
-        try:
-            parcel, wrong = self._download(haul.record, ref)
-            if wrong is None:
-                return parcel, wrong
-            self.ship.spool.discard(parcel)
-        except StaleLink:
-            pass  # only a fresh link can tell whether the link or the file is gone
-        ref = self._fresh(haul, ref.field)
-        who = f"record {haul.record.record_id}, {ref.field}"
-        try:
-            parcel, wrong = self._download(haul.record, ref)
-        except StaleLink as error:
-            if error.status == 404:
-                raise Missing(f"{who}: the host has no file") from error
-            if error.status == 401:
-                raise Unauthorised(f"{who}: the host refuses a fresh link") from error
-            raise
-        if wrong is not None and self.ship.doubt.bad(parcel.sha256, empty=parcel.size == 0):
+        who, blamed = f"record {haul.record.record_id}, {ref.field}", False
+        for links in count(1):
+            try:
+                parcel, wrong = self._download(haul.record, ref)
+            except StaleLink as error:
+                if error.status == 404:
+                    if blamed:
+                        raise Missing(f"{who}: the host has no file") from error
+                    blamed = True
+                elif links > 1:
+                    if error.status == 401:
+                        raise Unauthorised(f"{who}: the host refuses a fresh link") from error
+                    raise
+            else:
+                if wrong is None:
+                    return parcel, None
+                if blamed:
+                    return self._believed(who, parcel, wrong), wrong
+                blamed = True
+                self.ship.spool.discard(parcel)
+            ref = self._fresh(haul, ref.field)
+        raise AssertionError("a second answer against the file, or a refused fresh link, ends the loop")
+
+    def _believed(self, who: str, parcel: Parcel, wrong: str) -> Parcel:
+        """The bytes of a file that is `wrong` by two answers. Raises `GatewayError` when all files have become so."""
+        if self.ship.doubt.bad(parcel.sha256, empty=parcel.size == 0):
             self.ship.spool.discard(parcel)
             raise GatewayError(
-                f"{who}: the host sends a page or a broken body instead of one file after another",
+                f"{who}: the host sends a page or a broken body instead of one file after another ({wrong})",
                 remedy="Open one container link in a browser: something in between asks for a log-in or is down.",
             )
-        return parcel, wrong
+        return parcel
 
     def _fresh(self, haul: Haul, name: str) -> ContainerRef:
         """Read the record again for a fresh link. Raises `Final` when the field no longer holds a file."""

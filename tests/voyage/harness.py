@@ -267,7 +267,7 @@ class Port:
         """
         source = Source.objects.get(name="images")
         totals, _ = totals_of(source)
-        assert sum(totals.values()) == source.found, totals
+        assert sum(totals.values()) == (source.found or 0), totals  # not counted yet: nothing is known
         self._check_rows()
         self._check_store()
         if spool_empty:

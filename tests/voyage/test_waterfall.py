@@ -17,6 +17,8 @@ def _plan(*rules: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 ONCE = {"nth": {"from": 1, "to": 1}}
+SECOND = {"nth": {"from": 2, "to": 2}}
+REFUSED = {**ONCE, "do": {"status": 401}}
 HTML_BODY = {"status": 200, "body": "html", "content_type": "text/html"}
 
 
@@ -36,12 +38,17 @@ HTML_BODY = {"status": 200, "body": "html", "content_type": "text/html"}
         (photo("good"), _plan({**ONCE, "do": {"stale": True}}), FULL, "", 2),
         (photo("good"), _plan({**ONCE, "do": {"status": 401}}), FULL, "", 2),
         (photo("good"), _plan({**ONCE, "do": {"drop_session": True}}), FULL, "", None),
+        (photo("good"), _plan(REFUSED, {**SECOND, "do": {"status": 404}}), FULL, "", 3),
+        (photo("good"), _plan(REFUSED, {**SECOND, "do": {"truncate": 700}}), FULL, "", 3),
+        (photo("good"), _plan(REFUSED, {**SECOND, "do": HTML_BODY}), FULL, "", 3),
+        (MISSING, _plan(REFUSED), LESSER, "missing", 3),
         (raw(b"just a note", "note.txt", "text/plain"), [], FULL, "", 1),
         (raw(HTML, "page.html", "text/html"), [], FULL, "", 1),
     ],
     ids=[
         "good", "damaged", "missing", "reference", "zero bytes", "html twice", "html once", "truncated once", "truncated twice",
-        "wrong content type", "stale link", "401 once", "session dropped", "text", "a page by name",
+        "wrong content type", "stale link", "401 once", "session dropped", "401, 404", "401, truncated",
+        "401, html", "401, missing", "text", "a page by name",
     ],
 )  # fmt: skip
 def test_what_is_taken(
