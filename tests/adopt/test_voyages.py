@@ -38,7 +38,7 @@ def host(path, method='GET', body=None):
     return urllib.request.urlopen(request).read()
 
 def fault(do):
-    host('faults', 'PUT', json.dumps([{{'on': 'records', 'nth': {{'from': 1, 'to': 1}}, 'do': do}}]).encode())
+    host('faults', 'PUT', json.dumps([{{'on': 'records', 'times': 1, 'do': do}}]).encode())
 
 def downloads():
     return json.loads(host('stats'))['requests']['container']
@@ -81,6 +81,13 @@ told['verify'] = run('filemaker_verify', 'photos', '--read')
 def test_edits_refresh_rows_in_place_and_fetch_nothing(edited: dict[str, Any]) -> None:
     assert (edited["changed"]["outcome"], edited["changed"]["downloads"]) == ("done", 0)
     assert edited["same_rows"]
+
+
+def test_a_replaced_file_gets_its_own_key_and_the_row_moves_to_it(edited: dict[str, Any]) -> None:
+    assert edited["refetched"]["outcome"] == "done"
+    name, good, same_row = edited["moved"]
+    assert name.startswith("people/") and "~" in name and good and same_row
+    assert edited["verify"]["exit"] == 0
 
 
 def test_what_is_wrong_with_generic_links_is_found_and_mended(project_maker: Any) -> None:
