@@ -27,14 +27,13 @@ from unlade.importer import ContainerImport, declared, get_any_import
 from unlade.importing import Ended, Interruptible, interruptible, run_dry, run_import
 from unlade.notify import after_error, after_run
 from unlade.options import RunOptions
-from unlade.progress import BarReporter, PlainReporter, QuietReporter
+from unlade.progress import BarReporter, PlainReporter, QuietReporter, Reporter
 from unlade.records.declaring import RecordImport
 from unlade.records.running import RecordForecast, RecordsEnded, dry_records, run_records
 from unlade.rigging import Rigging, load_settings
 from unlade.schedule.recorded import recorded
 from unlade.settings import Settings
 from unlade.units import format_size, parse_duration, parse_size
-from unlade.voyage import Reporter
 
 
 def size_argument(text: str) -> int:

@@ -18,6 +18,7 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from unlade.cargo import Road
 from unlade.dryrun import Forecast, look_ahead
+from unlade.endings import outcome_of
 from unlade.errors import (
     HostBusy,
     Interrupted,
@@ -34,15 +35,16 @@ from unlade.ledger.catchup import catch_up
 from unlade.ledger.lock import source_lock
 from unlade.options import RunOptions
 from unlade.owners import OwnerFinder
+from unlade.progress import Reporter
 from unlade.rigging import Rigging, utc_now
 from unlade.roads import Line, open_line
 from unlade.schedule.quiet import curfew
 from unlade.ship import Ship
 from unlade.signals import run_finished, run_started, send
-from unlade.source import Source
+from unlade.source import Gatekeeper, Source
 from unlade.store import Store
 from unlade.stowing import patient
-from unlade.voyage import Gatekeeper, Reporter, Voyage, outcome_of
+from unlade.voyage import Voyage
 
 log = logging.getLogger(__name__)
 

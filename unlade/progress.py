@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TaskProgressColumn, TextColumn
@@ -16,6 +16,15 @@ from unlade.units import format_count, format_duration, format_size
 
 #: Seconds between two plain lines.
 _EVERY = 30.0
+
+
+class Reporter(Protocol):
+    """Shows a person how far the run is. Called by the run loop's thread."""
+
+    def begin(self, found: int, settled: int) -> None: ...
+    def note(self, message: str) -> None: ...
+    def progress(self, *, found: int, settled: int, kept: int, wire: Wire, in_hand: int) -> None: ...
+    def end(self) -> None: ...
 
 
 class Meter:

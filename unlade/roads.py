@@ -27,8 +27,7 @@ from unlade.ledger.permits import SharedPermits
 from unlade.options import RunOptions
 from unlade.places import settle_place
 from unlade.rigging import Rigging
-from unlade.source import OpenGate, Source
-from unlade.voyage import Gatekeeper
+from unlade.source import Gatekeeper, OpenGate, Source
 
 
 class Line(ABC):

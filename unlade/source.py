@@ -166,3 +166,13 @@ class OpenGate:
     def passage(self, kind: RequestKind) -> AbstractContextManager[None]:
         """Never waits."""
         return self._through()
+
+
+class Gatekeeper(Protocol):
+    """What the run loop asks of the governor."""
+
+    @property
+    def on_trial(self) -> bool: ...
+    def check(self) -> None: ...
+    def stop(self) -> None: ...
+    def beat(self) -> None: ...

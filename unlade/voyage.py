@@ -13,22 +13,20 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from django.db import transaction
 
 from unlade.agenda import Agenda, Order, anything_to_do
-from unlade.cargo import Outcome, Road, SourceRecord, Wire
+from unlade.cargo import Outcome, Road, SourceRecord
 from unlade.carrying import Carried, carry
 from unlade.crew import Bridge, Crew, Tolls
+from unlade.endings import check_final
 from unlade.errors import (
     AllowanceSpent,
     CountDiffers,
-    HostResting,
     Interrupted,
     ItemError,
     LimitReached,
-    NotFinal,
     NotNow,
     SourceError,
     UnladeError,
@@ -40,9 +38,11 @@ from unlade.listing import PageRequest
 from unlade.marking import Markers
 from unlade.options import RunOptions
 from unlade.pilot.gathering import Gathering
+from unlade.progress import Reporter
 from unlade.recovery import left_by_dead_runs
 from unlade.ship import DownloadBooking, Ship
-from unlade.states import STORED, ItemState, RunOutcome
+from unlade.source import Gatekeeper
+from unlade.states import STORED, ItemState
 
 log = logging.getLogger(__name__)
 
@@ -56,25 +56,6 @@ _PORTION = 60
 
 #: Seconds in which what our own disk gives comes together: each look of the run loop costs a transaction.
 _GATHER = 0.02
-
-
-class Reporter(Protocol):
-    """Shows a person how far the run is. Called by the run loop's thread."""
-
-    def begin(self, found: int, settled: int) -> None: ...
-    def note(self, message: str) -> None: ...
-    def progress(self, *, found: int, settled: int, kept: int, wire: Wire, in_hand: int) -> None: ...
-    def end(self) -> None: ...
-
-
-class Gatekeeper(Protocol):
-    """What the run loop asks of the governor."""
-
-    @property
-    def on_trial(self) -> bool: ...
-    def check(self) -> None: ...
-    def stop(self) -> None: ...
-    def beat(self) -> None: ...
 
 
 class Voyage:
@@ -183,21 +164,12 @@ class Voyage:
         if self._stop is not None:
             raise self._stop
         if self.options.final:
-            self._check_final()
+            check_final(self.books)
+            self._tell_edited()
         if self.options.pilot:
             raise LimitReached("The sample that was asked for is done.")
 
-    def _check_final(self) -> None:
-        """Raise `NotFinal` unless nothing is new, edited or open: FileMaker may be switched off."""
-        counts = self.books.counts()
-        is_open = sum(counts[state] for state in (S.PENDING, S.FAILED, S.UNLINKED, S.QUARANTINED))
-        found = {"new": self.books.new, "edited": self.books.edited, "open": is_open}
-        if any(found.values()):
-            said = ", ".join(f"{count:,} {what}" for what, count in found.items() if count)
-            raise NotFinal(
-                f"Not final yet: {said}.",
-                remedy="Work the open ones off (filemaker_worklist), then make the pass again with nobody in FileMaker.",
-            )
+    def _tell_edited(self) -> None:
         if edited := edited_since(self.books.source).count():
             self.reporter.note(
                 f"{edited:,} records were edited after their files were fetched; whether a file was replaced is not "
@@ -480,18 +452,3 @@ class Voyage:
             "requests": self.toll.requests,
             "logins": self.toll.logins,
         }
-
-
-def outcome_of(error: UnladeError | None, books: Books) -> tuple[str, int]:
-    """The run's outcome and exit code (CONTRACT A3)."""
-    this_run = books.this_run()
-    bad = this_run["failed"] + this_run["quarantined"]
-    if error is None:
-        return RunOutcome.DONE, 3 if bad else 0
-    if isinstance(error, LimitReached):
-        return RunOutcome.LIMIT, 3 if bad else 0
-    if isinstance(error, (HostResting, NotNow)):
-        return RunOutcome.PAUSED, error.exit_code
-    if isinstance(error, Interrupted):
-        return RunOutcome.INTERRUPTED, error.exit_code
-    return RunOutcome.FAILED, error.exit_code

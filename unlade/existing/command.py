@@ -15,9 +15,8 @@ from unlade.importer import ContainerImport, declared, get_import
 from unlade.importing import interruptible
 from unlade.ledger.lock import source_lock
 from unlade.options import RunOptions
-from unlade.progress import BarReporter, PlainReporter, QuietReporter
+from unlade.progress import BarReporter, PlainReporter, QuietReporter, Reporter
 from unlade.units import format_count
-from unlade.voyage import Reporter
 
 
 class Stop:

@@ -15,6 +15,7 @@ from unlade.ledger.models import Source
 from unlade.listing import Walk
 from unlade.options import RunOptions
 from unlade.owners import OwnerFinder
+from unlade.progress import Reporter
 from unlade.records.books import RecordBooks
 from unlade.records.declaring import RecordImport
 from unlade.records.judging import FAIL, LEAVE, PASS, SAME, WRITE, Judge, Verdict
@@ -24,7 +25,6 @@ from unlade.rigging import Rigging
 from unlade.roads import open_line
 from unlade.schedule.quiet import curfew
 from unlade.source import Source as Road
-from unlade.voyage import Reporter
 
 
 @dataclass(frozen=True, slots=True)

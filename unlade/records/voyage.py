@@ -18,12 +18,12 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from unlade.cargo import Page, Road
 from unlade.crew import Bridge, Crew, Tolls
+from unlade.endings import check_final
 from unlade.errors import (
     CountDiffers,
     Interrupted,
     ItemError,
     LimitReached,
-    NotFinal,
     RecordGone,
     SourceError,
     Transient,
@@ -32,11 +32,11 @@ from unlade.errors import (
 from unlade.ledger.models import Item
 from unlade.listing import PageRequest, Walk
 from unlade.options import RunOptions
+from unlade.progress import Reporter
 from unlade.records.books import RecordBooks, RowRefused
 from unlade.records.judging import Judge, Verdict
-from unlade.source import Source
+from unlade.source import Gatekeeper, Source
 from unlade.states import ItemState
-from unlade.voyage import Gatekeeper, Reporter
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ class RecordVoyage:
             self._tell_related()
             self.reporter.end()
         if self.options.final:
-            self._check_final()
+            check_final(self.books)
 
     def _pass(self, crew: Crew) -> None:
         began = self.clock()
@@ -298,17 +298,6 @@ class RecordVoyage:
             said = [f"{count:,} {what}" for what, count in sorted(counts.items()) if count]
             if said:
                 self.reporter.note(f"Rows of the portal {portal}: {', '.join(said)}.")
-
-    def _check_final(self) -> None:
-        counts = self.books.counts()
-        is_open = sum(counts[state] for state in (S.PENDING, S.FAILED, S.UNLINKED))
-        found = {"new": self.books.new, "edited": self.books.edited, "open": is_open}
-        if any(found.values()):
-            said = ", ".join(f"{count:,} {what}" for what, count in found.items() if count)
-            raise NotFinal(
-                f"Not final yet: {said}.",
-                remedy="Work the open ones off, then make the pass again with nobody in FileMaker.",
-            )
 
     def _show(self) -> None:
         now = time.monotonic()

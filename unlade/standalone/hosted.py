@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
     from unlade.dryrun import Forecast
     from unlade.importing import Ended
+    from unlade.progress import Reporter
     from unlade.rigging import Rigging
     from unlade.standalone.layoutfields import Asked, ContainerField
     from unlade.standalone.layouts import LayoutImport
     from unlade.standalone.ledgerlines import Standing
-    from unlade.voyage import Reporter, Voyage
+    from unlade.voyage import Voyage
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from unlade.units import parse_duration, parse_size
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from unlade.progress import Reporter
     from unlade.standalone.hostrequest import Request
-    from unlade.voyage import Reporter
 
 PULL = """\
 from a database file:
