@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from fmsim import Simulator
+from tests.fmsim.sample import data_set
 from unlade.cargo import Wire
 from unlade.errors import HostTrouble
 from unlade.filemaker import DataApiSource, FileMakerConfig
@@ -141,3 +143,17 @@ def connect(clock: Clock, books: Books, naps: list[float]) -> Iterator[Callable[
     yield build
     for source in opened:
         source.close()
+
+
+@pytest.fixture
+def cloud() -> Iterator[Callable[..., Any]]:
+    opened: list[Simulator] = []
+
+    def make(**switches: str) -> Simulator:
+        opened.append(Simulator(data_set(), switches={"cloud": "true", **switches}))
+        opened[-1].start()
+        return opened[-1]
+
+    yield make
+    for simulator in opened:
+        simulator.stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -35,23 +35,28 @@ STYLES = {
 }
 
 
+def console_on(out: TextIO, *, fancy: bool, width: int) -> Console:
+    """A console that writes a report: no markup, and no colours unless it is `fancy`."""
+    return Console(
+        file=out,
+        width=width,
+        force_terminal=fancy,
+        no_color=not fancy,
+        color_system="standard" if fancy else None,
+        highlight=False,
+        emoji=False,
+        markup=False,
+        legacy_windows=False,
+    )
+
+
 class Paper:
     """Collects a report. `fancy`: colours, bars and signs beyond ASCII."""
 
     def __init__(self, *, fancy: bool = False, width: int = WIDTH) -> None:
         self.fancy = fancy
         self._out = io.StringIO()
-        self._console = Console(
-            file=self._out,
-            width=max(40, min(width, WIDEST)),
-            force_terminal=fancy,
-            no_color=not fancy,
-            color_system="standard" if fancy else None,
-            highlight=False,
-            emoji=False,
-            markup=False,
-            legacy_windows=False,
-        )
+        self._console = console_on(self._out, fancy=fancy, width=max(40, min(width, WIDEST)))
 
     @property
     def width(self) -> int:

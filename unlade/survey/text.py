@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from unlade.report.paper import console_on
 from unlade.survey.covering import Verdict, counted
 from unlade.survey.values import FieldFound, SurveyFound
 from unlade.units import format_count, format_size
@@ -33,17 +34,7 @@ def render(
 ) -> str:
     """The survey, ending with a line break. `command` is what makes it, for the hints; `judge` false: without verdicts."""
     out = io.StringIO()
-    console = Console(
-        file=out,
-        width=max(_NARROW, min(width, _WIDE)),
-        force_terminal=fancy,
-        no_color=not fancy,
-        color_system="standard" if fancy else None,
-        highlight=False,
-        emoji=False,
-        markup=False,
-        legacy_windows=False,
-    )
+    console = console_on(out, fancy=fancy, width=max(_NARROW, min(width, _WIDE)))
     console.print(Text.assemble((_title(found), "bold"), (f"  {_how(found, zone)}", "dim")))
     console.print()
     if found.fields:
