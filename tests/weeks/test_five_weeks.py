@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.signin.test_runs import CLOUD, claris, sign_in
 from tests.voyage.harness import (
     FULL,
     HTML,
@@ -52,35 +53,53 @@ def _clinic() -> dict[int, object]:
     return rows
 
 
-def test_five_weeks(make_port: PortMaker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with make_port(cargo(COUNT, special=_clinic()), patients=False) as port:  # type: ignore[arg-type]
+@pytest.mark.parametrize("auth", ["basic", "claris-id"])
+def test_five_weeks(make_port: PortMaker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, auth: str) -> None:
+    switches = CLOUD if auth == "claris-id" else {}
+    with make_port(cargo(COUNT, special=_clinic()), patients=False, switches=switches) as port:  # type: ignore[arg-type]
+        if auth == "claris-id":
+            claris(port)
         weeks = Migration(port, HandClock(), monkeypatch, days=34)
-        _first_week(weeks)
+        if auth == "claris-id":
+            sign_in(port)
+        _first_week(weeks, auth)
         _second_week(weeks)
-        _third_week(weeks)
+        _third_week(weeks, auth)
         _fourth_week(weeks)
         _fifth_week(weeks, tmp_path)
 
 
-def _first_week(weeks: Migration) -> None:
+def _first_week(weeks: Migration, auth: str) -> None:
     """The first nights; on the third day somebody changes the account's password."""
-    weeks.environ["FILEMAKER_PASSWORD"] = weeks.port.sim.password
+    if auth == "basic":
+        weeks.environ["FILEMAKER_PASSWORD"] = weeks.port.sim.password
     for day in range(3):
         weeks.morning(day)
         ended = weeks.night(limit=16)
         assert (ended["outcome"], ended["totals"]["pending"] > 0) == ("limit", True)
     weeks.morning(3)
-    weeks.port.sim._account.password = "changed-in-FileMaker"
-    refused = weeks.night(limit=16)
-    assert (refused["outcome"], refused["exit"], refused["this_run"]["imported"]) == ("failed", 1, 0)
-    asked = weeks.port.sim.stats()["requests"]["session"]
-    weeks.morning(4)
-    assert weeks.night(limit=16)["exit"] == 1
-    assert weeks.port.sim.stats()["requests"]["session"] == asked  # not tried again with what was refused
-    weeks.environ["FILEMAKER_PASSWORD"] = weeks.port.sim.password
+    weeks.port.sim.change_account(password="changed-in-FileMaker")
+    _refused_and_not_asked_again(weeks)
+    if auth == "basic":
+        weeks.environ["FILEMAKER_PASSWORD"] = weeks.port.sim.password
+    else:
+        sign_in(weeks.port)
     for day in (5, 6):
         weeks.morning(day)
         assert weeks.night(limit=16)["outcome"] == "limit"
+
+
+def _refused_and_not_asked_again(weeks: Migration) -> None:
+    """Two nights on which nobody is let in: one is told, and the second does not even knock."""
+    refused = weeks.night(limit=16)
+    assert (refused["outcome"], refused["exit"], refused["this_run"]["imported"]) == ("failed", 1, 0)
+    asked, calls = weeks.port.sim.stats()["requests"]["session"], weeks.port.sim.cognito()["calls"]
+    told = Notice.objects.count()
+    weeks.morning(weeks.today + 1)
+    assert weeks.night(limit=16)["exit"] == 1
+    assert weeks.port.sim.stats()["requests"]["session"] == asked
+    assert weeks.port.sim.cognito()["calls"] == calls
+    assert told == Notice.objects.count() > 0
 
 
 def _second_week(weeks: Migration) -> None:
@@ -104,9 +123,14 @@ def _second_week(weeks: Migration) -> None:
     assert ended["gone"] in (2, 3)
 
 
-def _third_week(weeks: Migration) -> None:
-    """All that can be had is had."""
-    for day in range(14, 18):
+def _third_week(weeks: Migration, auth: str) -> None:
+    """All that can be had is had; with a Claris ID, once somebody has given the code that is asked for again."""
+    if auth == "claris-id":
+        weeks.morning(14)
+        weeks.port.sim.change_account(mfa="totp", revoke=True, forget_devices=True)
+        _refused_and_not_asked_again(weeks)
+        sign_in(weeks.port)
+    for day in range(16, 20):
         weeks.morning(day)
         ended = weeks.night(limit=60)
     assert (ended["outcome"], ended["totals"]["pending"]) == ("done", 0)

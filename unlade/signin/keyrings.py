@@ -8,10 +8,13 @@ that forgets.
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 from unlade.errors import SettingsError
+
+log = logging.getLogger(__name__)
 
 SERVICE = "unlade Claris ID"
 PIECE = 1_000  #: letters in one entry
@@ -81,7 +84,8 @@ def open_keyring() -> Keyring | None:
     """This system's keyring; None where there is none, where it does not guard, or without the package."""
     try:
         backend = importlib.import_module("keyring").get_keyring()
-    except Exception:  # noqa: BLE001 - a backend that cannot even be loaded is none
+    except Exception as error:  # noqa: BLE001 - a backend that cannot even be loaded is none
+        log.info("there is no keyring: %s", type(error).__name__)
         return None
     return Keyring(backend) if _guards(backend) else None
 
