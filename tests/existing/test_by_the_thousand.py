@@ -18,7 +18,9 @@ from tests.conftest import _sql
 from tests.existing.test_metadata_only import command
 from tests.voyage.conftest import _port
 from tests.voyage.harness import Port, cargo, name_of
+from unlade.errors import SourceError
 from unlade.existing import listed
+from unlade.existing.turns import Turns
 from unlade.ledger.fresh import settle_fresh
 from unlade.ledger.models import Event, Item, Run
 from unlade.media import DecoderPool
@@ -165,3 +167,43 @@ def fresh_port(
             _sql(server, f"DROP DATABASE {made} WITH (FORCE)")
 
     return make
+
+
+def test_what_cannot_be_read_ahead_ends_the_run_and_is_not_passed_over(
+    fresh_port: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fresh_port("ahead") as port:
+        metadata = fill(port, port.folder)
+        arguments = ["--prefix", "up", "--metadata", str(metadata), "--no-thumbnails"]
+        with monkeypatch.context() as patched:
+            patched.setattr(listed, "FRESH_PORTION", 50)
+            read, reads = Turns._read, []
+
+            def fails(self: Turns, first: int, last: int, now: Any) -> Any:
+                reads.append(first)
+                if len(reads) == 4:
+                    raise SourceError("the disk with the rows is gone", remedy="Plug it in.")
+                return read(self, first, last, now)
+
+            patched.setattr(Turns, "_read", fails)
+            code, said = command(port, patched, *arguments)
+        assert code == 1 and "the disk with the rows is gone" in said["reason"]
+        assert Item.objects.count() < ROWS // 2
+        code, said = command(port, monkeypatch, *arguments)
+        assert code == 3 and said["totals"]["imported"] > 100
+
+
+def test_a_hook_that_fails_after_the_commit_costs_no_row(
+    fresh_port: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from clinic.images.imports import ImageImport
+
+    def fails(self: ImageImport, item: Any, row: Any) -> None:
+        raise ZeroDivisionError
+
+    with fresh_port("hook") as port:
+        metadata = fill(port, port.folder)
+        monkeypatch.setattr(ImageImport, "after_commit", fails)
+        code, said = command(port, monkeypatch, "--prefix", "up", "--metadata", str(metadata), "--no-thumbnails")
+        assert code == 3 and said["totals"]["imported"] > 100
+        assert any("after_commit failed" in record.message for record in caplog.records)

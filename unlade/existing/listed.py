@@ -26,6 +26,7 @@ from unlade.desktop.source import TROUBLES
 from unlade.errors import Interrupted
 from unlade.existing.digests import ListedDigests
 from unlade.existing.turns import Turn, Turns
+from unlade.hooks import after_commit
 from unlade.importer import ContainerImport
 from unlade.keys import extension_of
 from unlade.ledger.agreement import weigh
@@ -163,17 +164,23 @@ class _Ahead:
 
     def __init__(self, portions: Iterator[tuple[list[Turn], bool]]) -> None:
         self._portions = portions
-        self._read: list[tuple[list[Turn], bool] | None] = []
+        self._read: list[tuple[list[Turn], bool] | Exception | None] = []
 
     def read(self) -> None:
-        """Read one ahead."""
+        """Read one ahead. What goes wrong over it is raised where that one is taken: it is not this portion's fault."""
         if not self._read:
-            self._read.append(next(self._portions, None))
+            try:
+                self._read.append(next(self._portions, None))
+            except Exception as error:  # noqa: BLE001 - raised by `take`
+                self._read.append(error)
 
     def take(self) -> tuple[list[Turn], bool] | None:
-        """The next one, None at the end."""
+        """The next one, None at the end. Raises what went wrong when it was read."""
         self.read()
-        return self._read.pop()
+        portion = self._read.pop()
+        if isinstance(portion, Exception):
+            raise portion
+        return portion
 
 
 class _Recorder:
@@ -205,8 +212,8 @@ class _Recorder:
         except Exception:
             log.exception("%d rows could not be written together; they are tried a thousand at a time", len(entries))
             return self.one_by_one(turns)
-        for consignment, row in landed:
-            self.importer.after_commit(consignment, row)
+        for pair in landed:
+            after_commit(self.importer, pair, pair[0].record.record_id)
         matched = sum(outcome.stored is not None for _, outcome in entries)
         return matched + (self.one_by_one(odd) if odd else 0)
 
@@ -225,8 +232,8 @@ class _Recorder:
                 if entries:
                     landed = [pair for pair in self.books.settle_many(entries, now) if pair is not None]
             matched += len(landed)
-            for consignment, row in landed:
-                self.importer.after_commit(consignment, row)
+            for pair in landed:
+                after_commit(self.importer, pair, pair[0].record.record_id)
         return matched
 
     def _outcome(self, turn: Turn, record: SourceRecord, slot: str) -> Outcome:

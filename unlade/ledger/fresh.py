@@ -23,7 +23,7 @@ from unlade.ledger.choice import whose
 from unlade.ledger.events import lean, settled_detail
 from unlade.ledger.models import Event, Item
 from unlade.ledger.outcomes import write_rows
-from unlade.ledger.pages import _size_hint
+from unlade.ledger.pages import size_hint
 from unlade.owners import normalise_ref
 from unlade.signals import item_settled
 from unlade.states import ItemState
@@ -103,7 +103,7 @@ def settle_fresh(
             record_id=record.record_id,
             road=books.road,
             mod_id=record.mod_id,
-            known_size=_size_hint(importer, record),
+            known_size=size_hint(importer, record),
             seen_at=now,
         )
         for record, _ in entries

@@ -256,7 +256,7 @@ class PageBooks(OutcomeBooks):
             road=self.road,
             slot=slot,
             mod_id=record.mod_id,
-            known_size=_size_hint(importer, record),
+            known_size=size_hint(importer, record),
             seen_at=now,
         )
         self._describe(item, record)
@@ -331,7 +331,7 @@ class PageBooks(OutcomeBooks):
         """Whether a declared digest or size field tells that the file is another one."""
         if digest := self._declared_sha256(record):
             return digest != item.sha256
-        size = _size_hint(self.importer, record) if self.importer.size_field else None
+        size = size_hint(self.importer, record) if self.importer.size_field else None
         return size is not None and item.size is not None and size != item.size
 
     def _refresh(self, item: Item, record: SourceRecord, now: datetime) -> None:
@@ -385,7 +385,8 @@ def _are_file_and_id(one: str, other: str) -> bool:
     return {one.partition("=")[0], other.partition("=")[0]} == {"file", "id"}
 
 
-def _size_hint(importer: ContainerImport, record: SourceRecord) -> int | None:
+def size_hint(importer: ContainerImport, record: SourceRecord) -> int | None:
+    """The file's bytes as the record tells them before it is fetched; None when it does not."""
     if importer.size_field:
         try:
             return int(record.fields.get(importer.size_field, ""))

@@ -18,6 +18,7 @@ from django.db import transaction
 from unlade.agenda import order_for
 from unlade.cargo import Attempt, Content, Outcome, Parcel, SourceRecord, Wire
 from unlade.errors import UnladeError, UsageError
+from unlade.hooks import after_commit
 from unlade.importer import ContainerImport
 from unlade.ledger.books import Books
 from unlade.ledger.events import BY_HAND, note
@@ -129,8 +130,7 @@ class Quay:
                 f"record {item.record_id}: the file is stored, but its row could not be written: {item.detail}",
                 remedy="Mend the declaration's `record`, then type the same again.",
             )
-        if landed is not None:
-            self.importer.after_commit(*landed)
+        after_commit(self.importer, landed, item.record_id)
         content = outcome.content
         return Landed(item, before, stored.existed, tuple(content.notes) if content else ())
 
