@@ -47,7 +47,7 @@ def run(scale: float) -> list[Figure]:
         if free < need:
             raise RuntimeError(f"{need / 1e9:.0f} GB of disk are needed, and {free / 1e9:.0f} are free")
         size = write_export(folder / "export", count)
-        server = start_seaweed(folder / "weed")
+        server = start_seaweed(folder / "weed", volumes=400)
         postgres = start_postgres()
         try:
             environ = environ_for(folder, server) | {"DATABASE_URL": postgres.url()}
@@ -71,6 +71,8 @@ def run(scale: float) -> list[Figure]:
         finally:
             postgres.stop()
             server.stop()
+    if measured.exit_code:
+        print(f"the import ended with {measured.exit_code}: {said['reason']}\n{measured.err[-1500:]}", file=sys.stderr)
     thumbnails, without = (int(word) for word in counted.split())
     return [
         at_most("folder to green report", measured.wall / 60, MINUTES * max(scale, 0.05), "min"),

