@@ -29,7 +29,7 @@ from bench.report import Report
 NAMES = (
     *("latency", "bulk", "large", "storm", "governor", "ledger", "store", "thumbnails"),
     *("estate", "roads", "demonstration", "pull", "tables", "linking"),
-    *("upload", "metadata", "option_c", "faults"),
+    *("upload", "metadata", "option_c", "faults", "proof"),
 )
 
 

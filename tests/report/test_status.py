@@ -18,7 +18,7 @@ from unlade.ledger.models import Host, Item, Source, TransferUsage
 from unlade.report import status_markdown, status_text
 from unlade.report.status import gather
 from unlade.report.status_json import status_json
-from unlade.states import ItemState
+from unlade.states import STORED, ItemState
 
 pytestmark = pytest.mark.django_db
 
@@ -54,8 +54,12 @@ class TestCounts:
     def test_totals_add_up_whatever_the_ledger_holds(self, found: int, states: list[tuple[str, bool, bool]]) -> None:
         Source.objects.all().delete()
         row = source(found=found, listing_complete=True)
+        brought = run(row, 1)
         for state, gone, final in states:
-            items(row, state, gone_at=NOW if gone else None, final=final, field="image_Full", owner_key="A")
+            items(
+                row, state, gone_at=NOW if gone else None, final=final, owner_key="A", settled_in=brought,
+                field="image_large" if final else "image_Full", reason="missing" if final else "",
+            )  # fmt: skip
         figures = gathered().sources[0]
         known, gone = sum(not gone for _, gone, _ in states), sum(gone for _, gone, _ in states)
         assert set(figures.totals) == {state.value for state in ItemState}
@@ -65,6 +69,11 @@ class TestCounts:
         unsettled = sum(state == ItemState.PENDING and not gone for state, gone, _ in states)
         assert figures.gone == gone + max(0, known - unsettled - found)
         assert figures.here <= found
+        # What a total is made of never says more than the total, also while nobody knows which ones went.
+        stored = sum(figures.totals[state] for state in STORED)
+        assert sum(figures.by_field.values()) == sum(figures.by_road.values()) == stored
+        for state in (ItemState.FAILED, ItemState.QUARANTINED, ItemState.UNLINKED):
+            assert sum(line.count for line in figures.open if line.state == state) == figures.totals[state]
         json.dumps(status_json(gathered()))
 
     def test_lists_of_open_items_agree_with_the_totals(self) -> None:
@@ -74,10 +83,11 @@ class TestCounts:
             assert sum(line.count for line in figures.open if line.state == state) == figures.totals[state]
 
     def test_records_that_vanished_are_said(self) -> None:
-        items(source(found=3), "imported", 5)
+        items(source(found=3), "imported", 5, field="image_Full")
         status = gathered()
         assert status.sources[0].totals["imported"] == 3
         assert status.sources[0].gone == 2
+        assert status.sources[0].by_field == {"image_Full": 3}
         assert "2 records fewer than are known" in status.warnings[0]
 
     def test_an_import_that_never_ran(self) -> None:

@@ -58,7 +58,7 @@ def after(ended: Ended, rig: Rigging) -> Finding:
         text = f"The import of {name} is through: all {format_count(source.found)} are accounted for"
         text += f"; {format_count(rest)} of them are listed as open." if rest else "."
         events.append(Event("completed", f"completed:{name}", text))
-    people = sum(line.count for line in open_of(source, "") if line.person)
+    people = sum(line.count for line in open_of(source, totals, "") if line.person)
     if people:
         text = f"{name}: {format_count(people)} {'item needs' if people == 1 else 'items need'} a person."
         events.append(Event("person", f"person:{name}", text + " `filemaker_status` lists them.", standing=True))

@@ -81,7 +81,7 @@ def _source(importer: ContainerImport, now: datetime, budget: Budget | None, lef
     new = row._state.adding
     command = advice.import_command(importer.name)
     totals, vanished = ({state.value: 0 for state in ItemState}, 0) if new else totals_of(row)
-    open_ = () if new else open_of(row, command)
+    open_ = () if new else open_of(row, totals, command)
     latest = [] if new else list(row.runs.select_related("source").order_by("-number")[:LAST_RUNS])
     runs = tuple(run_figures(run, now) for run in latest)
     here: Any = Item.objects.none() if new else row.items.filter(gone_at=None)
@@ -105,7 +105,7 @@ def _source(importer: ContainerImport, now: datetime, budget: Budget | None, lef
         totals=totals,
         gone=0 if new else gone_of(row),
         vanished=vanished,
-        by_field={} if new else by_field_of(row, tuple(importer.containers)),
+        by_field={} if new else by_field_of(row, totals, tuple(importer.containers)),
         open=open_,
         lesser_copies=sums["lesser"] or 0,
         no_thumbnail=sums["bare"] or 0,
@@ -117,7 +117,7 @@ def _source(importer: ContainerImport, now: datetime, budget: Budget | None, lef
         edited_since=0 if new else edited_since(row).count(),
         relink=advice.existing("relink_filemaker", importer.name),
         not_covered=_not_covered(importer, row.layout, left),
-        by_road={} if new else by_road_of(row),
+        by_road={} if new else by_road_of(row, totals),
     )
 
 

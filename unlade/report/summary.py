@@ -55,7 +55,7 @@ def run_json(run: Run, now: datetime | None = None) -> dict[str, Any]:
         "this_run": dict(figures.this_run),
         "totals": totals,
         "gone": gone_of(source),
-        "by_field": by_field_of(source),
+        "by_field": by_field_of(source, totals),
         **{key: value for key, value in as_json(figures).items() if key in ("bytes", "requests", "logins", "seconds")},
         "started_at": figures.started_at.isoformat(),
         "finished_at": figures.finished_at.isoformat() if figures.finished_at else None,

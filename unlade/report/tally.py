@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Count, Min, Q
 
@@ -18,6 +19,8 @@ from unlade.states import STORED, ItemState
 _VANISH_FIRST = ("imported", "unlinked", "empty", "accepted", "quarantined", "failed", "pending")
 
 _DONE = (ItemState.IMPORTED, ItemState.ACCEPTED)
+_Line = tuple[str, str, bool]  #: state, reason, whether it needs a person
+K = TypeVar("K")
 
 
 def in_use() -> dict[str, ContainerImport]:
@@ -43,42 +46,61 @@ def gone_of(source: Source) -> int:
     return source.items.exclude(gone_at=None).count() + totals_of(source)[1]
 
 
-def by_field_of(source: Source, order: tuple[str, ...] = ()) -> dict[str, int]:
-    """Stored items by the container field that was taken, in the order of the declaration."""
+def by_field_of(source: Source, totals: Mapping[str, int], order: tuple[str, ...] = ()) -> dict[str, int]:
+    """Stored items by the container field that was taken, in the order of the declaration; never more than `totals`."""
     stored = source.items.filter(gone_at=None, state__in=list(STORED)).exclude(field="")
     counted: dict[str, int] = dict(stored.values_list("field").annotate(Count("pk")).order_by("field"))
     names = [*(name for name in order if name in counted), *(name for name in counted if name not in order)]
-    return {name: counted[name] for name in names}
+    return _fitted({name: counted[name] for name in names}, _stored(totals))
 
 
-def by_road_of(source: Source) -> dict[str, int]:
+def by_road_of(source: Source, totals: Mapping[str, int]) -> dict[str, int]:
     """Stored items by the road of the run that brought them, the most first; what no run brought is not counted."""
     stored = source.items.filter(gone_at=None, state__in=list(STORED)).exclude(settled_in=None)
     counted = stored.values_list("settled_in__road").annotate(count=Count("pk")).order_by("-count")
-    return dict(counted)
+    return _fitted(dict(counted), _stored(totals))
 
 
-def open_of(row: Source, command: str) -> tuple[OpenFigures, ...]:
-    """What is not finished, by state and reason, the most numerous first."""
+def _stored(totals: Mapping[str, int]) -> int:
+    return sum(totals[state] for state in STORED)
+
+
+def _fitted(counts: Mapping[K, int], room: int) -> dict[K, int]:
+    """`counts`, no more than `room` together: what has gone without being named leaves its total (CONTRACT B1), so it
+    must leave what the total is made of too. It is taken from the largest; what is left without any is not named."""
+    fitted = dict(counts)
+    for key in sorted(fitted, key=lambda name: -fitted[name]):
+        excess = sum(fitted.values()) - room
+        fitted[key] -= min(max(0, excess), fitted[key])
+    return {key: count for key, count in fitted.items() if count}
+
+
+def open_of(row: Source, totals: Mapping[str, int], command: str) -> tuple[OpenFigures, ...]:
+    """What is not finished, by state and reason, the most numerous first; each state's lines add up to its total."""
     open_states = [ItemState.FAILED, ItemState.QUARANTINED, ItemState.UNLINKED]
     groups: Any = (
         row.items.filter(gone_at=None, state__in=open_states)
         .values("state", "reason", "final")
         .annotate(count=Count("pk"), due=Min("next_try_at"))
     )
-    merged: dict[tuple[str, str, bool], tuple[int, datetime | None]] = {}
+    merged: dict[_Line, tuple[int, datetime | None]] = {}
     for group in groups:
         key = (group["state"], group["reason"], needs_person(group["state"], group["reason"], group["final"]))
         count, due = merged.get(key, (0, None))
         dues = [moment for moment in (due, group["due"]) if moment is not None]
         merged[key] = (count + group["count"], min(dues, default=None))
+    counts: dict[_Line, int] = {}
+    for each in open_states:
+        counts |= _fitted({key: count for key, (count, _) in merged.items() if key[0] == each}, totals[each])
     lines = []
-    for (state, code, person), (count, due) in merged.items():
+    for key, count in counts.items():
+        state, code, person = key
         code = code or ("damaged" if state == ItemState.QUARANTINED else code)
         again = f"{command} --retry-failed"
         heals = state == ItemState.FAILED and not person
         what = "Nothing: it is tried again by the first run that finds it due." if heals else remedy(code, again)
-        lines.append(OpenFigures(state, code, count, reason(code).sentence, what, person, due if heals else None))
+        due = merged[key][1] if heals else None
+        lines.append(OpenFigures(state, code, count, reason(code).sentence, what, person, due))
     rank = {ItemState.FAILED: 0, ItemState.QUARANTINED: 1, ItemState.UNLINKED: 2}
     return tuple(sorted(lines, key=lambda line: (rank[ItemState(line.state)], -line.count, line.reason)))
 
