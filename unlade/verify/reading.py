@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Container, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from queue import SimpleQueue
 
 from django.db.models import Q, QuerySet
 
@@ -24,6 +26,7 @@ from unlade.verify.differences import Finding
 READERS = 8
 _AHEAD = 3 * READERS
 _SAVE_EVERY = 200
+_JOBS = 1000  #: items that are looked up at a time
 _SAVE_SECONDS = 2.0
 
 
@@ -67,6 +70,9 @@ class _Answer:
     detail: str = ""
     size: int = 0
     sha256: str = ""  #: of what was read
+
+
+_Done = tuple[_Job, Future[_Answer]]
 
 
 def read_all(
@@ -152,7 +158,9 @@ class _Proofs:
 
 def _jobs(unread: QuerySet[Item], store: Store, skip: Container[int]) -> Iterator[_Job]:
     last = 0
-    while batch := list(unread.filter(pk__gt=last).select_related("source").order_by("pk")[:_SAVE_EVERY]):
+    # An item has long fields that nobody looks at here, and they would be read for every object.
+    needed = unread.only("source", "record_id", "slot", "key", "sha256", "row", "spare_key").order_by("pk")
+    while batch := list(needed.filter(pk__gt=last)[:_JOBS]):
         last = batch[-1].pk
         for item in batch:
             if item.pk in skip:
@@ -166,19 +174,28 @@ def _jobs(unread: QuerySet[Item], store: Store, skip: Container[int]) -> Iterato
 
 def _answers(pool: ThreadPoolExecutor, jobs: Iterator[_Job], store: Store) -> Iterator[tuple[_Job, _Answer]]:
     """Every job with its answer, as they come; only a few are ever under way."""
-    under_way: dict[Future[_Answer], _Job] = {}
-    more = True
+    finished: SimpleQueue[_Done] = SimpleQueue()
+    under_way, more = 0, True
     while more or under_way:
-        while more and len(under_way) < _AHEAD:
+        while more and under_way < _AHEAD:
             job = next(jobs, None)
             if job is None:
                 more = False
-            else:
-                under_way[pool.submit(_read, store, job.key, job.sha256)] = job
-        done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+                break
+            pool.submit(_read, store, job.key, job.sha256).add_done_callback(partial(_put, finished, job))
+            under_way += 1
+        if not under_way:
+            return
+        done = [finished.get(), *(finished.get() for _ in range(finished.qsize()))]
+        under_way -= len(done)
         # What was read stands, also when something went wrong in the same moment.
-        for future in sorted(done, key=lambda future: future.exception() is not None):
-            yield under_way.pop(future), future.result()
+        for job, future in sorted(done, key=lambda pair: pair[1].exception() is not None):
+            yield job, future.result()
+
+
+def _put(finished: SimpleQueue[_Done], job: _Job, future: Future[_Answer]) -> None:
+    if not future.cancelled():
+        finished.put((job, future))
 
 
 def _read(store: Store, key: str, sha256: str) -> _Answer:
