@@ -55,6 +55,19 @@ class Conformance:
         assert (tmp_path / "copy").read_bytes() == data
         assert store.sha256(KEY) == stored.sha256
 
+    def test_a_small_file_may_be_given_as_its_bytes(self, store: Store, tmp_path: Path) -> None:
+        for data, mod_id, key in ((b"one", "3", "a/1.jpg"), (b"two", "7", "a/1~7.jpg"), (b"one", "3", "a/1.jpg")):
+            known = store.head(key) is not None
+            stored = store.put("a/1.jpg", data, content_type="image/jpeg", facts=facts_of(data, mod_id=mod_id))
+            assert (stored.key, stored.size, stored.existed) == (key, 3, known)
+            info = store.head(key)
+            assert info is not None and (info.size, info.facts) == (3, facts_of(data, mod_id=mod_id))
+            assert content(store, key) == data
+        with pytest.raises(KeyCollision, match="record 17 of images"):
+            store.put("a/1.jpg", b"one", content_type="image/jpeg", facts=facts_of(b"one", identity="other"))
+        same = store.put("a/1.jpg", make(tmp_path, b"one"), content_type="image/jpeg", facts=facts_of(b"one"))
+        assert same.existed
+
     def test_what_is_not_there(self, store: Store, tmp_path: Path) -> None:
         assert store.head("no/such.jpg") is None
         assert list(store.list("no")) == []

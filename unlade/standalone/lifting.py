@@ -9,9 +9,10 @@ import hashlib
 import os
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from io import FileIO
 from itertools import count
 from pathlib import Path
 from typing import Self
@@ -65,12 +66,17 @@ class Thumbnails:
 
 @dataclass(frozen=True, slots=True)
 class Lifted:
-    """A value that was read: its line without a place yet, and the temporary file (None: there were no bytes)."""
+    """A value that was read: its line without a place yet, and its bytes or their temporary file (None: there were none)."""
 
     line: Line
     values: Mapping[str, str | None]  #: what its key is made of
     extension: str = ""
-    desk: Path | None = None
+    body: Path | bytes | None = None
+
+    @property
+    def held(self) -> int:
+        """Bytes of it that lie in memory."""
+        return len(self.body) if isinstance(self.body, bytes) else 0
 
 
 class Lifter:
@@ -89,63 +95,62 @@ class Lifter:
     ) -> None:
         self._database, self._target, self._pattern, self._stop = database, target, pattern, stop
         self._thumbnails = thumbnails
+        self._hold = target.holds if thumbnails is None else 0  # decoders are given a file
         self._numbers = count(1)
 
     def read(self, value: Container, modification: int) -> Lifted:
-        """Read and digest one value's file into a temporary one. Raises `SourceError`, `OSError`, `Interrupted`."""
+        """Read and digest one value's file. Raises `SourceError`, `OSError`, `Interrupted`."""
         line = _line_of(value, modification)
-        desk = self._target.desk / f"{os.getpid()}-{next(self._numbers)}"
+        body = _Body(self._target.desk / f"{os.getpid()}-{next(self._numbers)}", self._hold)
         try:
-            with self._database.open(value, keep_damaged=True) as stream:
-                digest, size = hashlib.sha256(), 0
-                with desk.open("xb", buffering=0) as file:
-                    for chunk in stream.chunks():
-                        digest.update(chunk)
-                        size += _write(file.fileno(), chunk)
-                        if self._stop.is_set():
-                            raise Interrupted
+            with self._database.open(value, keep_damaged=True) as stream, closing(body):
+                digest = hashlib.sha256()
+                for chunk in stream.chunks():
+                    digest.update(chunk)
+                    body.add(chunk)
+                    if self._stop.is_set():
+                        raise Interrupted
                 state = stream.state or State.MISMATCH
-                found = sniff(desk, stream.file_name)
+            whole = body.whole()
+            found = sniff(whole, stream.file_name)
         except ItemError as error:
-            with suppress(OSError):
-                desk.unlink(missing_ok=True)
+            body.drop()
             state = next((s for kind, s in _STATES if isinstance(error, kind)), State.UNREADABLE)
             return Lifted(replace(line, state=state), {})
         except BaseException:
-            with suppress(OSError):
-                desk.unlink(missing_ok=True)
+            body.drop()
             raise
         line = replace(
             line,
             original_name=stream.file_name,
             mime_type=found.mime_type,
-            size=size,
+            size=body.size,
             sha256=digest.hexdigest(),
             proof=state.proof,
             state=state,
         )
-        return Lifted(line, _values_of(value, line), found.extension, desk)
+        return Lifted(line, _values_of(value, line), found.extension, whole)
 
     def settle(self, lifted: Lifted) -> Line:
         """Bring what was read to the target, then its thumbnail. Raises `StoreError`, `Interrupted`."""
-        line, desk = lifted.line, lifted.desk
-        if desk is None:
+        line, body = lifted.line, lifted.body
+        if body is None:
             return line
         try:
             if self._stop.is_set():
                 raise Interrupted
-            content = self._look_at(line, desk)
-            key = self._target.put(keys.render(self._pattern, lifted.values, lifted.extension), desk, line)
+            content = self._look_at(line, body)
+            key = self._target.put(keys.render(self._pattern, lifted.values, lifted.extension), body, line)
             line = replace(line, file=key)
             return self._with_thumbnail(line, content) if content is not None else line
         finally:
-            with suppress(OSError):
-                desk.unlink(missing_ok=True)
+            if isinstance(body, Path):
+                _unlink(body)
 
-    def _look_at(self, line: Line, desk: Path) -> Content | None:
-        if self._thumbnails is None or line.sha256 is None or line.size is None:
+    def _look_at(self, line: Line, body: Path | bytes) -> Content | None:
+        if self._thumbnails is None or isinstance(body, bytes) or line.sha256 is None or line.size is None:
             return None
-        parcel = Parcel(desk, line.field, line.size, line.sha256, "", name=line.original_name)
+        parcel = Parcel(body, line.field, line.size, line.sha256, "", name=line.original_name)
         return self._thumbnails.decoders.inspect(parcel, box=self._thumbnails.box)
 
     def _with_thumbnail(self, line: Line, content: Content) -> Line:
@@ -160,7 +165,7 @@ class Lifter:
 
 
 class Room:
-    """How many bytes may lie on the desk; a file that is larger alone finds room when nothing else is there."""
+    """How many bytes may wait on the desk or in memory; a file that is larger alone finds room when nothing else is there."""
 
     def __init__(self, most: int) -> None:
         self._most, self._taken = most, 0
@@ -206,6 +211,49 @@ def _line_of(value: Container, modification: int) -> Line:
 def _values_of(value: Container, line: Line) -> dict[str, str | None]:
     stem = Path(line.original_name or "").stem
     return {"table": value.table.name, "record": value.record_name, "field": value.field_name, "name": stem}
+
+
+class _Body:
+    """The bytes of one file as they are read: in memory up to `hold`, with more of them in a file at `path`."""
+
+    def __init__(self, path: Path, hold: int) -> None:
+        self.size = 0
+        self._path, self._hold = path, hold
+        self._parts: list[bytes] = []
+        self._file: FileIO | None = None
+
+    def add(self, chunk: bytes) -> None:
+        """One more piece. Raises `OSError`."""
+        self.size += len(chunk)
+        if self._file is None:
+            self._parts.append(chunk)
+            if self.size <= self._hold:
+                return
+            self._file = self._path.open("xb", buffering=0)
+            chunk = b"".join(self._parts)
+            self._parts.clear()
+        _write(self._file.fileno(), chunk)
+
+    def whole(self) -> Path | bytes:
+        """All of it, when nothing is added any more; an empty one is a file where nothing may be held."""
+        if self._file is None and not self._hold:
+            self._path.open("xb").close()
+            return self._path
+        return self._path if self._file is not None else b"".join(self._parts)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def drop(self) -> None:
+        """It is not wanted."""
+        self._parts.clear()
+        _unlink(self._path)
+
+
+def _unlink(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _write(descriptor: int, data: bytes) -> int:

@@ -28,7 +28,8 @@ PATTERN = "{table}/{record}/{field}{ext}"
 READERS = min(4, max(2, os.cpu_count() or 1))
 WRITERS = 10
 _AHEAD = 64  #: values in work at once
-_DESK = 256_000_000  #: bytes that are read and not yet at the target
+_DESK = 256_000_000  #: bytes on disk that are read and not yet at the target
+_HELD = 32_000_000  #: the same of those in memory; writers and the store's library hold copies of theirs
 
 _WITH_PIXELS = frozenset(known.mime_type for known in ALL if known.kind in (Kind.IMAGE, Kind.PDF))
 
@@ -111,7 +112,7 @@ class Pull:
         self._database, self._target, self._chosen = database, target, chosen
         self._readers, self._tick, self._with_thumbnails = readers, tick, thumbnails is not None
         self._stop = threading.Event()
-        self._room = Room(_DESK)
+        self._desk, self._memory = Room(_DESK), Room(_HELD)
         self._lifter = Lifter(database, target, pattern, self._stop, thumbnails)
         self.result = Pulled()
 
@@ -151,9 +152,10 @@ class Pull:
         def read(value: Container, modification: int) -> Future[Line]:
             lifted = self._lifter.read(value, modification)
             size = lifted.line.size or 0
-            self._room.enter(size, self._stop)
+            room = self._memory if lifted.held else self._desk
+            room.enter(size, self._stop)
             settling = writers.submit(self._lifter.settle, lifted)
-            settling.add_done_callback(lambda _: self._room.leave(size))
+            settling.add_done_callback(lambda _: room.leave(size))
             return settling
 
         try:

@@ -32,11 +32,14 @@ class Target(ABC):
     url: str
     desk: Path  #: a folder for temporary files
     manifest: Path  #: where the manifest grows
+    holds: int = 0  #: `put` takes the bytes of files of up to so many, instead of a file
     _lock: FileLock | None = None
 
     @abstractmethod
-    def put(self, key: str, path: Path, line: Line) -> str:
-        """Bring the temporary file at `path` there, durably; it may be gone afterwards. Returns the key that it got.
+    def put(self, key: str, body: Path | bytes, line: Line) -> str:
+        """Bring a temporary file there, durably; it may be gone afterwards. Returns the key that it got.
+
+        Bytes instead of the file are taken up to `holds`.
 
         A file that is there is never replaced: the same bytes are success, others get a key of their own. Raises
         `StoreError`.
@@ -103,7 +106,9 @@ class FolderTarget(Target):
         elif not root.is_dir():
             raise StoreRefused(f"{root} is no folder.")
 
-    def put(self, key: str, path: Path, line: Line) -> str:
+    def put(self, key: str, body: Path | bytes, line: Line) -> str:
+        assert isinstance(body, Path)
+        path = body
         try:
             with path.open("rb+") as file:
                 fsync_file(file.fileno())
@@ -173,8 +178,9 @@ class StoreTarget(Target):
 
     def __init__(self, url: str, *, state: Path | None = None, write: bool) -> None:
         from unlade.store import open_store
+        from unlade.store.remote import SINGLE_PUT
 
-        self.url = url
+        self.url, self.holds = url, SINGLE_PUT
         self._store = open_store(url)
         self._sizes: dict[str, int] | None = None
         folder = state or state_of(url)
@@ -186,9 +192,9 @@ class StoreTarget(Target):
             if not self.manifest.exists() and self._store.head(MANIFEST) is not None:
                 self._store.read(MANIFEST, self.manifest)
 
-    def put(self, key: str, path: Path, line: Line) -> str:
+    def put(self, key: str, body: Path | bytes, line: Line) -> str:
         content_type = line.mime_type or "application/octet-stream"
-        return self._store.put(key, path, content_type=content_type, facts=_facts(line)).key
+        return self._store.put(key, body, content_type=content_type, facts=_facts(line)).key
 
     def put_thumbnail(self, key: str, data: bytes, mime_type: str, line: Line) -> None:
         self._store.put_bytes(key, data, content_type=mime_type, facts=_facts(line))

@@ -96,8 +96,8 @@ class Store(ABC):
 
     # The rules of CONTRACT B3, the same for all.
 
-    def put(self, key: str, path: Path, *, content_type: str, facts: Facts) -> Stored:
-        """Store the file at `path`, whose digest is `facts.sha256`. On return the object is confirmed.
+    def put(self, key: str, body: Path | bytes, *, content_type: str, facts: Facts) -> Stored:
+        """Store a file, or the bytes of a small one, whose digest is `facts.sha256`. On return the object is confirmed.
 
         A key that is taken: the same item with the same bytes is success (`existed`), also when it is this very put,
         tried again. The same item with other bytes gives `{stem}~{modId}{ext}` (look at `Stored.key`). An object that
@@ -105,12 +105,12 @@ class Store(ABC):
         Raises `KeyCollision` when another item holds the key.
         """
         try:
-            size = path.stat().st_size
+            size = len(body) if isinstance(body, bytes) else body.stat().st_size
         except OSError as error:
             raise StoreError(f"The file for {key} is not in the spool any more.", remedy="Run again.") from error
         for candidate in _candidates(key, facts):
             for _ in range(3):
-                if self._create(candidate, path, size, content_type, facts):
+                if self._offer(candidate, body, size, content_type, facts):
                     return Stored(candidate, size, facts.sha256)
                 info = self.head(candidate)
                 if info is not None:
@@ -120,6 +120,12 @@ class Store(ABC):
             if self._holds(info, facts, content_type, size):
                 return Stored(candidate, size, facts.sha256, existed=True)
         raise StoreError(f"All names for {key} are taken by other versions of the file of record {facts.record_id}.")
+
+    def _offer(self, key: str, body: Path | bytes, size: int, content_type: str, facts: Facts) -> bool:
+        """Create the object unless the key is taken; whether it was free."""
+        if isinstance(body, bytes):
+            return self._write(key, body, content_type, facts, overwrite=False)
+        return self._create(key, body, size, content_type, facts)
 
     def put_bytes(self, key: str, data: bytes, *, content_type: str, facts: Facts) -> Stored:
         """Store a thumbnail. `facts` are those of its original; it gets its own sha256 and the state `thumbnail`.
