@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from unlade.standalone.lifting import _Body
 
 
-@given(chunks=st.lists(st.binary(max_size=9), max_size=8), hold=st.integers(0, 30))
-def test_all_bytes_in_their_order_wherever_they_lie(chunks: list[bytes], hold: int) -> None:
+@given(chunks=st.lists(st.binary(max_size=9), max_size=8), hold=st.integers(0, 30), told=st.booleans())
+def test_all_bytes_in_their_order_wherever_they_lie(chunks: list[bytes], hold: int, told: bool) -> None:
     expected = b"".join(chunks)
     with tempfile.TemporaryDirectory() as folder:
         body = _Body(Path(folder) / "1", hold)
         with closing(body):
+            body.expect(len(expected) if told else None)
             for chunk in chunks:
                 body.add(chunk)
         whole = body.whole()

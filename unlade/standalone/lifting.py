@@ -104,6 +104,7 @@ class Lifter:
         body = _Body(self._target.desk / f"{os.getpid()}-{next(self._numbers)}", self._hold)
         try:
             with self._database.open(value, keep_damaged=True) as stream, closing(body):
+                body.expect(stream.size)
                 digest = hashlib.sha256()
                 for chunk in stream.chunks():
                     digest.update(chunk)
@@ -221,6 +222,11 @@ class _Body:
         self._path, self._hold = path, hold
         self._parts: list[bytes] = []
         self._file: FileIO | None = None
+
+    def expect(self, size: int | None) -> None:
+        """Before the first piece: how many bytes there will be, as far as is known; too many go to disk at once."""
+        if size is not None and size > self._hold:
+            self._hold = 0
 
     def add(self, chunk: bytes) -> None:
         """One more piece. Raises `OSError`."""

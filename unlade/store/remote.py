@@ -7,6 +7,7 @@ for the head; listing prefixes match whole path segments; metadata must be ASCII
 
 from __future__ import annotations
 
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -26,8 +27,9 @@ from unlade.store.facts import Sidecar, from_metadata, from_sidecar, to_metadata
 from unlade.store.trouble import Place, translate
 
 SINGLE_PUT = 8 * 1024 * 1024  #: up to here one conditional put, above multipart (CONTRACT B3)
-_PART = 5 * 1024 * 1024  #: the least that S3 takes; eight threads hold two or three each in memory
+_PART = 5 * 1024 * 1024  #: the least that S3 takes
 _PARTS_IN_FLIGHT = 2
+_LARGE_AT_ONCE = 4  #: each holds three parts in memory; so many fill any line
 _MOST_PARTS = 9_000  #: S3 takes 10,000
 
 
@@ -44,6 +46,7 @@ class RemoteStore(Store):
         self._encryption = encryption
         self._keeps_metadata = True
         self._store = build(encryption, True)
+        self._large = threading.BoundedSemaphore(_LARGE_AT_ONCE)
 
     def head(self, key: str) -> ObjectInfo | None:
         try:
@@ -124,7 +127,7 @@ class RemoteStore(Store):
         if self.head(key) is not None:
             return False
         part = max(_PART, -(-size // _MOST_PARTS))
-        with self._translated("write", key):
+        with self._large, self._translated("write", key):
             obstore.put(
                 self._store,
                 key,
