@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import deque
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +29,8 @@ from unlade.errors import UsageError
 from unlade.options import RunOptions
 
 _BATCH = 5000
+_PAGE = 1000  #: files that are asked for at a time
+_PAGES = 5  #: that may wait
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
@@ -61,8 +67,8 @@ def join_listing(
     catalogue = Catalogue(fields.date)
     catalogue.digests = digests
     try:
-        _take(catalogue, listing)
-        notes = _join(catalogue, fields, options)
+        with closing(_Arrivals(catalogue, listing)) as arrivals:
+            notes = _join(catalogue, fields, options, arrivals)
         catalogue.settle_dates(order)
     except BaseException:
         catalogue.close()
@@ -70,12 +76,52 @@ def join_listing(
     return catalogue, notes
 
 
-def _take(catalogue: Catalogue, listing: Iterable[tuple[str, int, str]]) -> None:
-    rows: list[tuple[Any, ...]] = []
-    etags: list[tuple[str, str]] = []
-    with catalogue.filling():
-        _enter(catalogue, listing, rows, etags)
-        _flush(catalogue, rows, etags)
+class _Arrivals:
+    """The listing on its way into a catalogue: a thread waits for the store, the caller's own enters what has come."""
+
+    def __init__(self, catalogue: Catalogue, listing: Iterable[tuple[str, int, str]]) -> None:
+        self._catalogue, self._listing = catalogue, iter(listing)
+        self._rows: list[tuple[Any, ...]] = []
+        self._etags: list[tuple[str, str]] = []
+        self._filling = ExitStack()
+        self._filling.enter_context(catalogue.filling())
+        self._pool = ThreadPoolExecutor(1, "unlade-list")
+        self._pages: deque[Future[list[tuple[str, int, str]]]] = deque()
+        for _ in range(_PAGES):
+            self._pages.append(self._pool.submit(self._some))
+
+    def _some(self) -> list[tuple[str, int, str]]:
+        return list(islice(self._listing, _PAGE))
+
+    def take_what_came(self) -> None:
+        """Enter what has come meanwhile; waits for nothing. Raises `StoreError`."""
+        while self._pages[0].done() and self._enter():
+            pass
+
+    def take_all(self) -> None:
+        """Enter the rest, and say what is odd about names and sizes. Raises `StoreError`."""
+        while self._enter():
+            pass
+        _flush(self._catalogue, self._rows, self._etags)
+        self._filling.close()
+        _find_odd(self._catalogue)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._filling.close()
+
+    def _enter(self) -> bool:
+        """Enter a page; False after the last."""
+        if not (page := self._pages[0].result()):
+            return False
+        self._pages.popleft()
+        self._pages.append(self._pool.submit(self._some))
+        _enter(self._catalogue, page, self._rows, self._etags)
+        return True
+
+
+def _find_odd(catalogue: Catalogue) -> None:
     twins = "SELECT upper(path) FROM files GROUP BY upper(path) HAVING count(*) > 1"
     for (path,) in catalogue.db.execute(f"SELECT path FROM files WHERE upper(path) IN ({twins})").fetchall():
         catalogue.find(Finding("twins", path=path, detail="differs only by case from another one"))
@@ -111,16 +157,18 @@ def _flush(catalogue: Catalogue, rows: list[tuple[Any, ...]], etags: list[tuple[
     etags.clear()
 
 
-def _join(catalogue: Catalogue, fields: Fields, options: RunOptions) -> list[str]:
+def _join(catalogue: Catalogue, fields: Fields, options: RunOptions, arrivals: _Arrivals) -> list[str]:
     given = Path(options.metadata or options.from_path) if options.metadata or options.from_path else None
     if given is None:
         if options.match not in ("", "id"):
             raise UsageError(f"--match {options.match} needs --metadata or --from: names alone tell only identities")
+        arrivals.take_all()
         join_tree(catalogue, fields)
         return []
     if not given.exists():
         raise UsageError(f"{given} does not exist")
     if holds_manifest(given):
+        arrivals.take_all()
         folder = given if given.is_dir() else given.parent
         with ManifestIndex.build(folder) as index:
             join_manifest(
@@ -132,5 +180,9 @@ def _join(catalogue: Catalogue, fields: Fields, options: RunOptions) -> list[str
         raise UsageError(
             f"{given} holds neither a manifest nor a file with records", remedy="Name the file with --metadata."
         )
-    join_metadata(catalogue, fields, metadata, None, cast(Match, options.match))
+    join_metadata(
+        *(catalogue, fields, metadata, None, cast(Match, options.match)),
+        between=arrivals.take_what_came,
+        files_are_in=arrivals.take_all,
+    )
     return [f"{metadata.path.name}: {note}." for note in metadata.notes]

@@ -10,6 +10,8 @@ import gc
 import logging
 import mimetypes
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -144,13 +146,16 @@ def _record_all(
     recorder = _Recorder(importer, catalogue, books, prefix, clock)
     turns = Turns(catalogue, plain=is_plain(importer))
     done, counts = 0, {True: 0, False: 0}
-    with without_collector(), roomy_database():
-        ahead = _Ahead(turns.portions(FRESH_PORTION, PORTION, clock))
+    with (
+        without_collector(),
+        roomy_database(),
+        closing(_Ahead(turns.portions(FRESH_PORTION, PORTION, clock))) as ahead,
+    ):
         while (portion := ahead.take()) is not None:
             if stopped():
                 raise Interrupted
             records, plain = portion
-            listing.matched += recorder.plain(records, ahead.read) if plain else recorder.one_by_one(records)
+            listing.matched += recorder.plain(records, ahead) if plain else recorder.one_by_one(records)
             done += len(records)
             progress(done, whole)
             counts[plain] += 1
@@ -160,27 +165,33 @@ def _record_all(
 
 
 class _Ahead:
-    """Portions, the next of which may be read while the database is busy."""
+    """Portions, the next of which is read in a thread while the database is busy with one. To be closed."""
 
     def __init__(self, portions: Iterator[tuple[list[Turn], bool]]) -> None:
         self._portions = portions
-        self._read: list[tuple[list[Turn], bool] | Exception | None] = []
+        self._pool = ThreadPoolExecutor(1, "unlade-ahead")
+        self._next: Future[tuple[list[Turn], bool] | None] | None = None
 
-    def read(self) -> None:
-        """Read one ahead. What goes wrong over it is raised where that one is taken: it is not this portion's fault."""
-        if not self._read:
-            try:
-                self._read.append(next(self._portions, None))
-            except Exception as error:  # noqa: BLE001 - raised by `take`
-                self._read.append(error)
+    def begin(self) -> None:
+        """Begin to read the next one."""
+        if self._next is None:
+            self._next = self._pool.submit(next, self._portions, None)
+
+    def wait(self) -> None:
+        """Until what was begun is read: nobody else may use the catalogue meanwhile."""
+        if self._next is not None:
+            wait([self._next])
 
     def take(self) -> tuple[list[Turn], bool] | None:
-        """The next one, None at the end. Raises what went wrong when it was read."""
-        self.read()
-        portion = self._read.pop()
-        if isinstance(portion, Exception):
-            raise portion
-        return portion
+        """The next one, None at the end. Raises what went wrong when it was read: that is not an earlier one's fault."""
+        self.begin()
+        assert self._next is not None
+        portion, self._next = self._next, None
+        return portion.result()
+
+    def close(self) -> None:
+        """Let no thread go on."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
 
 class _Recorder:
@@ -192,7 +203,7 @@ class _Recorder:
         self.importer, self.catalogue, self.books, self.prefix, self.clock = importer, catalogue, books, prefix, clock
         self._ledger_is_empty = not books.source.items.exists()
 
-    def plain(self, turns: Sequence[Turn], meanwhile: Callable[[], None]) -> int:
+    def plain(self, turns: Sequence[Turn], ahead: _Ahead) -> int:
         """Records that the ledger does not know, all at once; the others, and all where that fails, by `one_by_one`."""
         now = self.clock()
         known = set() if self._ledger_is_empty else known_to(self.books, [turn.record for turn in turns])
@@ -208,10 +219,12 @@ class _Recorder:
         try:
             with transaction.atomic(), bulk.overlapped():
                 landed = settle_fresh(self.books, entries, now) if entries else []
-                meanwhile()
+                ahead.begin()
         except Exception:
+            ahead.wait()
             log.exception("%d rows could not be written together; they are tried a thousand at a time", len(entries))
             return self.one_by_one(turns)
+        ahead.wait()
         for pair in landed:
             after_commit(self.importer, pair, pair[0].record.record_id)
         matched = sum(outcome.stored is not None for _, outcome in entries)

@@ -168,7 +168,7 @@ def roomy_database() -> Iterator[None]:
         return
     with connection.cursor() as cursor:
         before = {}
-        for name, value in (("cache_size", -48_000), ("wal_autocheckpoint", 8_000)):
+        for name, value in (("cache_size", -48_000), ("wal_autocheckpoint", 64_000)):
             before[name] = cursor.execute(f"PRAGMA {name}").fetchone()[0]
             cursor.execute(f"PRAGMA {name} = {value}")
         try:

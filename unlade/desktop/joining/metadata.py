@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,23 @@ from unlade.desktop.read import MD5, MOD_ID, PATH, RECORD_ID, MetadataFile, matc
 from unlade.desktop.read.model import plain
 from unlade.errors import UsageError
 
+_BREATH = 500
+
 
 def join_metadata(
-    catalogue: Catalogue, fields: Fields, metadata: MetadataFile, root: Path | None, match: Match = ""
+    catalogue: Catalogue,
+    fields: Fields,
+    metadata: MetadataFile,
+    root: Path | None,
+    match: Match = "",
+    *,
+    between: Callable[[], None] = lambda: None,
+    files_are_in: Callable[[], None] = lambda: None,
 ) -> None:
-    """Enter the rows of a metadata file and give each its file. Raises `UsageError`, `SourceError`."""
+    """Enter the rows of a metadata file and give each its file. Raises `UsageError`, `SourceError`.
+
+    `between` is called after every few hundred rows, `files_are_in` before rows and files are joined.
+    """
     columns = match_columns(metadata.columns, fields.wanted)
     if fields.identity not in columns:
         raise UsageError(
@@ -39,7 +51,8 @@ def join_metadata(
     special["md5"] = columns.get(fields.md5, "") or special["md5"]
     if match in ("record", "md5") and not special["rid" if match == "record" else "md5"]:
         raise UsageError(f"--match {match}: {metadata.path.name} has no column for that")
-    _enter_rows(catalogue, fields, metadata, columns, special)
+    _enter_rows(catalogue, fields, metadata, columns, special, between)
+    files_are_in()
     paths = _paths_given(catalogue, special["path"]) if match in ("", "path") else iter(())
     _pair(catalogue, fields, match, paths)
     _settle_pairs(catalogue, fields)
@@ -54,8 +67,11 @@ def _enter_rows(
     metadata: MetadataFile,
     columns: Mapping[str, str],
     special: Mapping[str, str],
+    between: Callable[[], None],
 ) -> None:
-    for row in metadata:
+    for number, row in enumerate(metadata):
+        if number % _BREATH == 0:
+            between()
         values = {name: text_of(row.values.get(column, "")) for name, column in columns.items()}
         taken = {*columns.values(), *special.values()}
         values |= {column: text_of(value) for column, value in row.values.items() if column not in taken}
