@@ -14,7 +14,7 @@ import errno
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from io import FileIO
 from pathlib import Path
@@ -51,7 +51,8 @@ class Spool:
             disk.make_private_folder(folder)
             folder.chmod(0o700)
             for body in folder.glob(f"*/*{BODY}"):
-                self._sizes[body] = body.stat().st_size
+                with suppress(FileNotFoundError):  # another run, at work beside us, has stored it in this moment
+                    self._sizes[body] = body.stat().st_size
 
     @property
     def used(self) -> int:

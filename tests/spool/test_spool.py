@@ -215,6 +215,14 @@ def test_it_is_bounded(tmp_path: Path) -> None:
     assert again(spool).used == 10_000
 
 
+def test_a_file_that_another_run_stores_meanwhile_is_no_trouble(tmp_path: Path) -> None:
+    folder = tmp_path / "spool" / "documents"
+    folder.mkdir(parents=True)
+    (folder / "1-scan.body").symlink_to(folder / "just stored")  # listed, and gone when it is looked at
+    (folder / "2-scan.body").write_bytes(b"four")
+    assert Spool(tmp_path / "spool", max_bytes=1000).used == 4
+
+
 def test_a_file_larger_than_the_spool_may_be_there_alone(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool", max_bytes=5_000)
     writer = spool.begin("images", "1", "f", expected=10_000)
