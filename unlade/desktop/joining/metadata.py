@@ -16,7 +16,7 @@ from unlade.desktop.read import MD5, MOD_ID, PATH, RECORD_ID, MetadataFile, matc
 from unlade.desktop.read.model import plain
 from unlade.errors import UsageError
 
-_BREATH = 500
+_BREATH = 500  #: rows that are entered before somebody else may do something
 
 
 def join_metadata(
