@@ -24,7 +24,7 @@ from bench.figures import Figure, at_least, at_most, exactly, told
 from bench.measure import Measured
 from bench.measure import run as run_process
 from bench.stage import ROOT, scratch
-from bench.upload import _name, environ_for, install, last_line
+from bench.upload import environ_for, install, last_line, name_of
 from tests.servers import S3Server, start_seaweed
 
 FILES, SIZE, PATIENTS = 20_000, 100_000, 2_845
@@ -71,15 +71,15 @@ def run(scale: float) -> list[Figure]:
 def _export(folder: Path, count: int) -> None:
     chance = random.Random(1)
     for number in range(count):
-        path = folder / _name("patient", number % PATIENTS) / "2019-04-01" / f"{_name('image', number)}.bin"
+        path = folder / name_of("patient", number % PATIENTS) / "2019-04-01" / f"{name_of('image', number)}.bin"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(chance.randbytes(SIZE))
 
 
 def _import(folder: Path, environ: dict[str, str]) -> None:
     load = (
-        "from clinic.patients.models import Patient; from bench.proof import PATIENTS, _name;"
-        "Patient.objects.bulk_create(Patient(filemaker_id=_name('patient', n), last_name='X') for n in range(PATIENTS))"
+        "from clinic.patients.models import Patient; from bench.proof import PATIENTS, name_of;"
+        "Patient.objects.bulk_create(Patient(filemaker_id=name_of('patient', n), last_name='X') for n in range(PATIENTS))"
     )
     for words in (
         ["migrate", "-v0"],

@@ -101,7 +101,10 @@ def write_tree(folder: Path, small: int, large: int) -> int:
         size = chance.randint(30_000, 300_000) if number < small else chance.randint(5_000_000, 20_000_000)
         data = padded(plate, size, chance)
         path = (
-            folder / _name("patient", number % 300) / f"2019-04-{number % 28 + 1:02}" / f"{_name('image', number)}.jpg"
+            folder
+            / name_of("patient", number % 300)
+            / f"2019-04-{number % 28 + 1:02}"
+            / f"{name_of('image', number)}.jpg"
         )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
@@ -119,7 +122,7 @@ def padded(jpeg: bytes, size: int, chance: random.Random) -> bytes:
     return b"".join([*parts, jpeg[2:]])
 
 
-def _name(kind: str, number: int) -> str:
+def name_of(kind: str, number: int) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{kind} {number}")).upper()
 
 
@@ -143,8 +146,8 @@ def ours(folder: Path, server: S3Server, number: int) -> tuple[float, int]:
     project.mkdir()
     environ = environ_for(project, server)
     load = (
-        "from clinic.patients.models import Patient; from bench.upload import _name;"
-        "Patient.objects.bulk_create(Patient(filemaker_id=_name('patient', n), last_name='X') for n in range(300))"
+        "from clinic.patients.models import Patient; from bench.upload import name_of;"
+        "Patient.objects.bulk_create(Patient(filemaker_id=name_of('patient', n), last_name='X') for n in range(300))"
     )
     for words in (["migrate", "-v0"], ["shell", "-v0", "-c", load]):
         subprocess.run([sys.executable, "manage.py", *words], env=environ, cwd=ROOT, check=True)

@@ -76,7 +76,7 @@ def _stow_thumbnail(stored: Stored, content: Content, facts: Facts, ship: Hold) 
     key = thumbnail_key(stored.key, thumb.extension)
     return patiently(
         ship,
-        lambda: ship.store.put_bytes(key, thumb.data, content_type=thumb.mime_type, facts=facts),
+        lambda: ship.store.put_thumbnail(key, thumb.data, content_type=thumb.mime_type, facts=facts),
         facts.record_id,
     )
 

@@ -130,6 +130,7 @@ def test_the_same_by_the_thousand_and_one_by_one(
                 some.write_text("\r\n".join(lines[: first + 1]) + "\r\n", encoding="utf-8", newline="")
                 command(port, patched, *arguments[:3], str(some), "--no-thumbnails")
             many = _counted(patched)
+            patched.setattr(listed, "FRESH_PORTION", 50)  # several, each of them read ahead
             if way == "one by one":
                 patched.setattr(listed, "is_plain", lambda importer: False)
             with caplog.at_level(logging.WARNING, logger="unlade"):

@@ -21,7 +21,7 @@ SEAMS = (
     "unlade.store.base:Store.put@before#3",
     "unlade.store.local:LocalStore._finish@before#2",
     "unlade.store.base:Store.put@after#2",
-    "unlade.store.base:Store.put_bytes@after#3",
+    "unlade.store.base:Store.put_thumbnail@after#3",
     "unlade.ledger.books:Books.settle_many@after",
     "unlade.voyage:Voyage._after_commit@before#2",
     "unlade.ledger.books:Books.close@before",

@@ -281,7 +281,7 @@ SPOTS = (
     "unlade.desktop.source:FolderSource.borrow@after#2",
     "unlade.store.base:Store.put@before#2",
     "unlade.store.base:Store.put@after#2",
-    "unlade.store.base:Store.put_bytes@after#2",
+    "unlade.store.base:Store.put_thumbnail@after#2",
     "unlade.ledger.books:Books.settle_many@before",
     "unlade.ledger.books:Books.settle_many@after",
     "unlade.voyage:Voyage._after_commit@before#2",

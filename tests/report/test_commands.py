@@ -78,7 +78,7 @@ def test_a_sheet_through_the_real_store(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     store = open_store((tmp_path / "store").as_uri())
     facts = Facts("images", "1", "1", "A", 0, "0" * 64, "imported")
-    store.put_bytes("a.thumb.jpg", b"\xff\xd8\xff picture", content_type="image/jpeg", facts=facts)
+    store.put_thumbnail("a.thumb.jpg", b"\xff\xd8\xff picture", content_type="image/jpeg", facts=facts)
     items(source("images", found=2), "imported", key="a.jpg", thumbnail_key="a.thumb.jpg")
     path = tmp_path / "sheet.html"
     assert str(path) in called("filemaker_status", "images", "--sheet", str(path))

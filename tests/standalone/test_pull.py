@@ -25,6 +25,7 @@ from tests.servers import S3Server
 from tests.standalone.files import Unlade, images, jpeg
 from unlade.fmp12 import open_file
 from unlade.standalone.targets import open_target
+from unlade.store import Store
 
 MEMBERS = ["table", "record", "modification", "field", "repetition", "file", "original_name", "mime_type", "size"]
 MEMBERS += ["sha256", "proof", "state"]
@@ -327,8 +328,16 @@ def test_to_a_bucket_and_back(unlade: Unlade, tmp_path: Path, s3: S3Server, monk
         monkeypatch.setenv(name, value)
     bucket = s3.url("pulled")
     state = tmp_path / "state"
+    put, held = Store.put, []
+
+    def noted(self: Store, key: str, body: Path | bytes, **more: Any) -> Any:
+        held.append(len(body) if isinstance(body, bytes) else -1)
+        return put(self, key, body, **more)
+
+    monkeypatch.setattr(Store, "put", noted)
     code, told = unlade("pull", path, "--to", bucket, "--state", state, "--yes")
     assert (code, told["this_run"]["written"]) == (3, 12)
+    assert held.count(-1) == 1 and len(held) == 12 and max(held) < 10_000
     code, told = unlade("pull", path, "--to", bucket, "--state", tmp_path / "another", "--yes")
     assert (code, told["this_run"]["skipped"]) == (3, 11)  # the manifest came from the bucket
     code, told = unlade("verify", state / "manifest.jsonl", bucket)

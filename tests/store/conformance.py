@@ -102,7 +102,7 @@ class Conformance:
         with pytest.raises(KeyCollision, match="record 17 of images"):
             store.put("a/1.jpg", make(tmp_path, b"x"), content_type="image/jpeg", facts=facts_of(b"x", **change))
         with pytest.raises(KeyCollision):
-            store.put_bytes("a/1.jpg", b"thumb", content_type="image/jpeg", facts=facts_of(b"x", **change))
+            store.put_thumbnail("a/1.jpg", b"thumb", content_type="image/jpeg", facts=facts_of(b"x", **change))
         assert content(store, "a/1.jpg") == b"x"
 
     def test_an_empty_file_is_an_object(self, store: Store, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ class Conformance:
         key = keys.thumbnail_key("a/1.jpg")
         original = facts_of(b"original")
         for data, existed in ((b"first", False), (b"second", False), (b"second", True)):
-            stored = store.put_bytes(key, data, content_type="image/jpeg", facts=original)
+            stored = store.put_thumbnail(key, data, content_type="image/jpeg", facts=original)
             assert (stored.existed, stored.size) == (existed, len(data))
             info = store.head(key)
             assert info is not None and info.facts is not None
@@ -134,7 +134,7 @@ class Conformance:
     def test_listings_tell_cargo_from_the_rest(self, store: Store, tmp_path: Path) -> None:
         for key in ("a/1.jpg", "a/10.jpg", "a/b/2.jpg", "ab/3.jpg"):
             store.put(key, make(tmp_path, b"x"), content_type="image/jpeg", facts=facts_of(b"x", identity=key))
-        store.put_bytes("a/1.thumb.jpg", b"t", content_type="image/jpeg", facts=facts_of(b"x", identity="a/1.jpg"))
+        store.put_thumbnail("a/1.thumb.jpg", b"t", content_type="image/jpeg", facts=facts_of(b"x", identity="a/1.jpg"))
         store.put_run_mark("images", 1)
         assert sorted(info.key for info in store.list(cargo_only=True)) == [
             "a/1.jpg",
@@ -157,7 +157,7 @@ class Conformance:
         ):
             key = keys.render(pattern, {"owner": "7", "identity": identity}, extension)
             store.put(key, make(tmp_path, data), content_type="image/jpeg", facts=facts_of(data, identity=identity))
-        store.put_bytes("7/1.5.thumb.jpg", b"t", content_type="image/jpeg", facts=wanted)
+        store.put_thumbnail("7/1.5.thumb.jpg", b"t", content_type="image/jpeg", facts=wanted)
         stems = keys.stems(pattern, {"owner": "7", "identity": "1.5"})
         found = store.find(stems, lambda facts: same_item(facts, wanted))
         assert [info.key for info in found] == ["7/1%2E5", "7/1.5.jpg"] or [info.key for info in found] == [

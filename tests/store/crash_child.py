@@ -62,7 +62,7 @@ class Importer:
     def keep(self, number: int, parcel: Parcel) -> None:
         key = keys.render(PATTERN, values_of(number), ".jpg")
         self.store.put(key, parcel.path, content_type="image/jpeg", facts=facts_of(number))
-        self.store.put_bytes(
+        self.store.put_thumbnail(
             keys.thumbnail_key(key), b"t%d" % number, content_type="image/jpeg", facts=facts_of(number)
         )
         self.note(self.rows, number)

@@ -57,7 +57,7 @@ def test_everything_is_private(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir(mode=0o755)
     store = LocalStore(tmp_path / "store")
     store.put("a/b/1.jpg", make(tmp_path, b"x"), content_type="image/jpeg", facts=facts_of(b"x"))
-    store.put_bytes("a/b/1.thumb.jpg", b"t", content_type="image/jpeg", facts=facts_of(b"x"))
+    store.put_thumbnail("a/b/1.thumb.jpg", b"t", content_type="image/jpeg", facts=facts_of(b"x"))
     for path in [store.root, *store.root.rglob("*")]:
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 

@@ -46,6 +46,38 @@ class TestS3(Conformance):
     pass
 
 
+def test_few_large_files_are_sent_at_a_time(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each holds parts of it in memory, so how many workers there are must not matter."""
+    put, lock, at_once, most = obstore.put, threading.Lock(), 0, 0
+
+    def counted(*given: Any, **more: Any) -> Any:
+        nonlocal at_once, most
+        with lock:
+            at_once += more["use_multipart"]
+            most = max(most, at_once)
+        try:
+            return put(*given, **more)
+        finally:
+            with lock:
+                at_once -= more["use_multipart"]
+
+    monkeypatch.setattr(obstore, "put", counted)
+    data = b"0123456789" * 900_000
+    path, facts, start = make(tmp_path, data), facts_of(data), threading.Barrier(9)
+
+    def send(number: int) -> None:
+        start.wait(20)
+        store.put(f"large/{number}.bin", path, content_type="application/octet-stream", facts=facts)
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(list(store.list("large"))) == 9
+    assert 1 < most <= 4
+
+
 class TestS3WithoutConditionalPuts(Conformance):
     """Some stores that speak S3 ignore the condition; then each key is looked at first, and races are lost to luck."""
 

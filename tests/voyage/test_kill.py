@@ -23,7 +23,7 @@ SPOTS = (
     "unlade.store.base:Store.put@before#3",
     "unlade.store.local:LocalStore._finish@before#2",
     "unlade.store.base:Store.put@after#2",
-    "unlade.store.base:Store.put_bytes@after#3",
+    "unlade.store.base:Store.put_thumbnail@after#3",
     "unlade.ledger.books:Books.settle@after#3",
     "unlade.voyage:Voyage._after_commit@before#2",
     "unlade.spool:Spool.discard@after#2",
@@ -86,7 +86,7 @@ BIG_SPOTS = (
     "unlade.voyage:Voyage._page_came@after",
     "unlade.spool:SpoolWriter.finish@after#4",
     "unlade.store.remote:RemoteStore._create@after#2",
-    "unlade.store.base:Store.put_bytes@before#3",
+    "unlade.store.base:Store.put_thumbnail@before#3",
     "unlade.ledger.books:Books.settle@after#3",
     "unlade.voyage:Voyage._after_commit@before#2",
 )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
+from unlade.ahead import Ahead
 from unlade.desktop.catalogue import Catalogue, Finding
 from unlade.desktop.joining import (
     Declares,
@@ -80,22 +79,18 @@ class _Arrivals:
     """The listing on its way into a catalogue: a thread waits for the store, the caller's own enters what has come."""
 
     def __init__(self, catalogue: Catalogue, listing: Iterable[tuple[str, int, str]]) -> None:
-        self._catalogue, self._listing = catalogue, iter(listing)
+        self._catalogue = catalogue
         self._rows: list[tuple[Any, ...]] = []
         self._etags: list[tuple[str, str]] = []
         self._filling = ExitStack()
         self._filling.enter_context(catalogue.filling())
-        self._pool = ThreadPoolExecutor(1, "unlade-list")
-        self._pages: deque[Future[list[tuple[str, int, str]]]] = deque()
-        for _ in range(_PAGES):
-            self._pages.append(self._pool.submit(self._some))
-
-    def _some(self) -> list[tuple[str, int, str]]:
-        return list(islice(self._listing, _PAGE))
+        files = iter(listing)
+        self._pages = Ahead(iter(lambda: list(islice(files, _PAGE)), []), "unlade-list")
+        self._pages.begin(_PAGES)
 
     def take_what_came(self) -> None:
         """Enter what has come meanwhile; waits for nothing. Raises `StoreError`."""
-        while self._pages[0].done() and self._enter():
+        while self._pages.is_here and self._enter():
             pass
 
     def take_all(self) -> None:
@@ -108,15 +103,15 @@ class _Arrivals:
 
     def close(self) -> None:
         """Let go of the store."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pages.close()
         self._filling.close()
 
     def _enter(self) -> bool:
         """Enter a page; False after the last."""
-        if not (page := self._pages[0].result()):
+        page = self._pages.take()
+        if page is None:
             return False
-        self._pages.popleft()
-        self._pages.append(self._pool.submit(self._some))
+        self._pages.begin(_PAGES)
         _enter(self._catalogue, page, self._rows, self._etags)
         return True
 

@@ -10,16 +10,17 @@ import gc
 import logging
 import mimetypes
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
 
 from unlade import bulk
+from unlade.ahead import Ahead
 from unlade.cargo import Attempt, Content, Count, Outcome, RefStatus, Road, SourceRecord, Stored
 from unlade.desktop.catalogue import Catalogue, FileRef, Finding
 from unlade.desktop.findings import write_report
@@ -149,7 +150,7 @@ def _record_all(
     with (
         without_collector(),
         roomy_database(),
-        closing(_Ahead(turns.portions(FRESH_PORTION, PORTION, clock))) as ahead,
+        closing(Ahead(turns.portions(FRESH_PORTION, PORTION, clock), "unlade-rows")) as ahead,
     ):
         while (portion := ahead.take()) is not None:
             if stopped():
@@ -164,36 +165,6 @@ def _record_all(
                 tables_grew()
 
 
-class _Ahead:
-    """Portions, the next of which is read in a thread while the database is busy with one. To be closed."""
-
-    def __init__(self, portions: Iterator[tuple[list[Turn], bool]]) -> None:
-        self._portions = portions
-        self._pool = ThreadPoolExecutor(1, "unlade-ahead")
-        self._next: Future[tuple[list[Turn], bool] | None] | None = None
-
-    def begin(self) -> None:
-        """Begin to read the next one."""
-        if self._next is None:
-            self._next = self._pool.submit(next, self._portions, None)
-
-    def wait(self) -> None:
-        """Until what was begun is read: nobody else may use the catalogue meanwhile."""
-        if self._next is not None:
-            wait([self._next])
-
-    def take(self) -> tuple[list[Turn], bool] | None:
-        """The next one, None at the end. Raises what went wrong when it was read: that is not an earlier one's fault."""
-        self.begin()
-        assert self._next is not None
-        portion, self._next = self._next, None
-        return portion.result()
-
-    def close(self) -> None:
-        """Let no thread go on."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-
 class _Recorder:
     """Writes portions of records down, each in one transaction."""
 
@@ -203,8 +174,11 @@ class _Recorder:
         self.importer, self.catalogue, self.books, self.prefix, self.clock = importer, catalogue, books, prefix, clock
         self._ledger_is_empty = not books.source.items.exists()
 
-    def plain(self, turns: Sequence[Turn], ahead: _Ahead) -> int:
-        """Records that the ledger does not know, all at once; the others, and all where that fails, by `one_by_one`."""
+    def plain(self, turns: Sequence[Turn], ahead: Ahead[Any]) -> int:
+        """Records that the ledger does not know, all at once; the others, and all where that fails, by `one_by_one`.
+
+        The next ones are read while the database commits, and at no other time: there is one catalogue.
+        """
         now = self.clock()
         known = set() if self._ledger_is_empty else known_to(self.books, [turn.record for turn in turns])
         if known:

@@ -242,7 +242,7 @@ class _Reader:
         thumb, thumbnail = content.thumbnail, None
         if thumb is not None:
             name = thumbnail_key(stored.key, thumb.extension)
-            thumbnail = self.store.put_bytes(name, thumb.data, content_type=thumb.mime_type, facts=facts)
+            thumbnail = self.store.put_thumbnail(name, thumb.data, content_type=thumb.mime_type, facts=facts)
         return _Seen(item, record, content, stored, thumbnail)
 
 

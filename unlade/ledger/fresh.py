@@ -162,7 +162,10 @@ def tables_grew() -> None:
 
 @contextmanager
 def roomy_database() -> Iterator[None]:
-    """Let SQLite keep the pages of its indexes in memory, and write them back less often, while this lasts."""
+    """Let SQLite keep the pages of its indexes in memory, and write them back less often, while this lasts.
+
+    Meanwhile the file beside the database, in which writes wait, grows to a quarter of a GB.
+    """
     if connection.vendor != "sqlite":
         yield
         return

@@ -61,7 +61,7 @@ def _make(item: Item, store: Store, decoders: DecoderPool, box: tuple[int, int],
             item.source.name, item.record_id, item.mod_id, item.identity, 0, item.sha256, item.state, item.slot
         )
         key = keys.thumbnail_key(item.key, thumb.extension)
-        stored = store.put_bytes(key, thumb.data, content_type=thumb.mime_type, facts=facts)
+        stored = store.put_thumbnail(key, thumb.data, content_type=thumb.mime_type, facts=facts)
         item.thumbnail_key, item.thumbnail_size = stored.key, stored.size
     item.save(update_fields=["thumbnail_key", "thumbnail_size", "thumbnail_error"])
     return thumb is not None

@@ -215,7 +215,10 @@ def _values_of(value: Container, line: Line) -> dict[str, str | None]:
 
 
 class _Body:
-    """The bytes of one file as they are read: in memory up to `hold`, with more of them in a file at `path`."""
+    """The bytes of one file as they are read: in memory up to `hold`, with more of them in a file at `path`.
+
+    Unlike `tempfile.SpooledTemporaryFile` it has a path, by which the file is moved or sent in parts.
+    """
 
     def __init__(self, path: Path, hold: int) -> None:
         self.size = 0

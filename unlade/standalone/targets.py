@@ -197,7 +197,7 @@ class StoreTarget(Target):
         return self._store.put(key, body, content_type=content_type, facts=_facts(line)).key
 
     def put_thumbnail(self, key: str, data: bytes, mime_type: str, line: Line) -> None:
-        self._store.put_bytes(key, data, content_type=mime_type, facts=_facts(line))
+        self._store.put_thumbnail(key, data, content_type=mime_type, facts=_facts(line))
 
     def size(self, key: str) -> int | None:
         if self._sizes is None:

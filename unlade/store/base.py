@@ -127,7 +127,7 @@ class Store(ABC):
             return self._write(key, body, content_type, facts, overwrite=False)
         return self._create(key, body, size, content_type, facts)
 
-    def put_bytes(self, key: str, data: bytes, *, content_type: str, facts: Facts) -> Stored:
+    def put_thumbnail(self, key: str, data: bytes, *, content_type: str, facts: Facts) -> Stored:
         """Store a thumbnail. `facts` are those of its original; it gets its own sha256 and the state `thumbnail`.
 
         Unlike an original, a thumbnail replaces an earlier one of the same item. Raises `KeyCollision`.
