@@ -20,16 +20,17 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from bench.figures import Figure, at_most, exactly, told
 from bench.stage import ROOT, scratch
+from bench.upload import name_of
 from tests.servers import S3Server, start_postgres, start_seaweed
 
 FEW = 6_490
@@ -78,11 +79,7 @@ def who(number: int) -> tuple[str, str, str]:
     """Identity, owner and ISO day of a record; about four records share a patient's day."""
     owner, nth = number % PATIENTS, number // PATIENTS
     day = (date(2016, 1, 1) + timedelta(days=nth // 4 * 37 + owner % 365)).isoformat()
-    return _name("image", number), _name("patient", owner), day
-
-
-def _name(kind: str, number: int) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{kind} {number}")).upper()
+    return name_of("image", number), name_of("patient", owner), day
 
 
 def fill(server: S3Server, count: int) -> float:
@@ -138,21 +135,21 @@ def _database(name: str, folder: Path) -> Iterator[str]:
         server.stop()
 
 
-def one_run(folder: Path, url: str, server: S3Server) -> tuple[float, float, dict[str, object]]:
+def one_run(folder: Path, url: str, server: S3Server) -> tuple[float, float, dict[str, Any]]:
     """Tables and patients, then the command, twice: seconds and peak memory of the first run, what it said."""
     environ = _environ(folder, url, server)
     load = (
-        "from clinic.patients.models import Patient; from bench.metadata import PATIENTS, _name;"
-        "Patient.objects.bulk_create(Patient(filemaker_id=_name('patient', n), last_name='X') for n in range(PATIENTS))"
+        "from clinic.patients.models import Patient; from bench.metadata import PATIENTS, name_of;"
+        "Patient.objects.bulk_create(Patient(filemaker_id=name_of('patient', n), last_name='X') for n in range(PATIENTS))"
     )
     for words in (["migrate", "-v0"], ["shell", "-v0", "-c", load]):
         subprocess.run([sys.executable, "manage.py", *words], env=environ, cwd=ROOT, check=True)
     wall, peak, said = _command(folder, environ)
-    said["again"] = _command(folder, environ)[0] if int(said["found"]) > FEW else 0.0  # type: ignore[call-overload]
+    said["again"] = _command(folder, environ)[0] if int(said["found"]) > FEW else 0.0
     return wall, peak, said
 
 
-def _command(folder: Path, environ: Mapping[str, str]) -> tuple[float, float, dict[str, object]]:
+def _command(folder: Path, environ: Mapping[str, str]) -> tuple[float, float, dict[str, Any]]:
     words = ["--metadata", str(folder / "records.csv"), "--prefix", "uploads", "--no-thumbnails", "--json"]
     command = [sys.executable, "manage.py", "import_filemaker_images_metadata_only", *words]
     began = time.perf_counter()

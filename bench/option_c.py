@@ -23,7 +23,7 @@ from bench.figures import Figure, at_most, exactly, told
 from bench.measure import run as run_process
 from bench.stage import ROOT, scratch
 from bench.thumbnails import picture
-from bench.upload import _name, environ_for, last_line, padded
+from bench.upload import environ_for, last_line, name_of, padded
 from tests.servers import start_postgres, start_seaweed
 
 FILES = 6_664
@@ -52,9 +52,9 @@ def run(scale: float) -> list[Figure]:
         try:
             environ = environ_for(folder, server) | {"DATABASE_URL": postgres.url()}
             load = (
-                "from clinic.patients.models import Patient; from bench.upload import _name;"
+                "from clinic.patients.models import Patient; from bench.upload import name_of;"
                 "from bench.option_c import PATIENTS;"
-                "Patient.objects.bulk_create(Patient(filemaker_id=_name('patient', n), last_name='X') for n in range(PATIENTS))"
+                "Patient.objects.bulk_create(Patient(filemaker_id=name_of('patient', n), last_name='X') for n in range(PATIENTS))"
             )
             for words in (["migrate", "-v0"], ["shell", "-v0", "-c", load]):
                 subprocess.run([sys.executable, "manage.py", *words], env=environ, cwd=ROOT, check=True)
@@ -99,7 +99,9 @@ def write_export(folder: Path, count: int) -> int:
         size = min(20_000_000, max(30_000, int(chance.lognormvariate(13.96, 1.0))))
         data = padded(plate, max(size, len(plate) + 100), chance)
         owner, nth = number % PATIENTS, number // PATIENTS
-        path = folder / _name("patient", owner) / f"20{16 + nth}-0{owner % 9 + 1}-15" / f"{_name('image', number)}.jpg"
+        path = (
+            folder / name_of("patient", owner) / f"20{16 + nth}-0{owner % 9 + 1}-15" / f"{name_of('image', number)}.jpg"
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         whole += len(data)

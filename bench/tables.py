@@ -59,8 +59,6 @@ def _spec(count: int) -> writer.FileSpec:
                 "a remark of some forty characters, or so",
                 str(n),
                 f"{n % 997}.25",
-            )
-            texts += (
                 f"5/{n % 28 + 1}/2024",
                 f"5/{n % 28 + 1}/2024 11:22:33 AM",
                 "another twenty chars",

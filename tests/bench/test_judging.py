@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench import docs
+from bench.__main__ import NAMES
 from bench.dataset import Numbered, plates
 from bench.figures import at_least, at_most, exactly, told
 from bench.report import Report
@@ -96,3 +98,8 @@ def test_every_copy_of_a_picture_has_bytes_of_its_own() -> None:
     assert first != second
     assert len(first) == Numbered(plate, 1).size
     assert b"".join(Numbered(plate, 1).chunks(100)) == first[100:]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_benchmark_can_be_begun(name: str) -> None:
+    assert callable(importlib.import_module(f"bench.{name}").run)
