@@ -27,6 +27,11 @@ _CONFIRM = 25
 _PORTION = 50
 
 
+#: Records in a page of our own disk: each costs the same few queries. The first is short, so that work begins at once.
+_LOCAL_PAGE = 500
+_FIRST_PAGE = 60
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """One item to carry, as a worker needs it: plain values, no database row.
@@ -44,6 +49,7 @@ class Order:
     parcels: tuple[Parcel, ...] = ()
     stored_key: str = ""
     search_store: bool = False
+    look_first: bool = False  #: a dead run had it in hand: its file lies here, and may be stored already
     confirm_gone: bool = False
     refetch: bool = False
     held: tuple[str, str] = ("", "")  #: key and sha256 of the file that it has, when a new one is looked for
@@ -87,8 +93,11 @@ class Agenda:
         *,
         found: int | None = None,
         pilot: Gathering | None = None,
+        left: Container[int] = (),
     ) -> None:
+        """`recovered` is what dead runs left; `left` are items that they had in hand, whose files lie on our own disk."""
         self._books = books
+        self._left = left
         self._options = options
         self._pass_began = now
         self.ready: deque[tuple[Item, Order]] = deque(recovered)
@@ -100,7 +109,8 @@ class Agenda:
         source = books.source
         # A folder is walked whole: it has no order that another day's run could go on in.
         start = 0 if self._local else source.listed_through
-        self._walk: Walk | None = Walk("new", options.batch_size, self._in_ledger, start=start)
+        batch = _LOCAL_PAGE if self._local else options.batch_size
+        self._walk: Walk | None = Walk("new", batch, self._in_ledger, start=start)
         self._full: Walk | None = None
         if options.only and not self._local:
             self._windows.clear()
@@ -145,6 +155,8 @@ class Agenda:
             offset, limit = self._windows[0]
             return PageRequest("open", offset, limit)
         if self._walk is not None:
+            if self._local and not self._walk.reached:
+                wanted = min(wanted or _FIRST_PAGE, _FIRST_PAGE)
             return self._walk.request(wanted)
         if self._full is not None:
             return self._full.request()
@@ -169,7 +181,10 @@ class Agenda:
             listed = []
         have = {order.item_id for _, order in self.ready}
         self.ready.extend(
-            (entry.item, order_for(entry.item, entry.record, refetch=entry.refetch))
+            (
+                entry.item,
+                order_for(entry.item, entry.record, refetch=entry.refetch, look_first=entry.item.pk in self._left),
+            )
             for entry in listed
             if entry.item.pk not in have
         )

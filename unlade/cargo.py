@@ -119,6 +119,13 @@ class Parcel:
     content_type: str | None = None
     name: str | None = None
     borrowed_at: int | None = None  #: st_mtime_ns of a file that is not ours: read in place, never moved or removed
+    #: The bytes themselves, of a small file that was read whole; for as long as its item is carried, no longer.
+    held: bytes | None = dataclasses.field(default=None, repr=False, compare=False)
+
+    @property
+    def body(self) -> Path | bytes:
+        """What is best read: the bytes in memory, else the file."""
+        return self.path if self.held is None else self.held
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from unlade.agenda import Order
 from unlade.cargo import Facts, Outcome, Parcel, Road, SourceRecord, Stored, Wire
@@ -62,8 +62,7 @@ def carry(order: Order, ship: Ship, booking: DownloadBooking | None) -> Carried:
         record = haul.record
         if not haul.parcels:
             return Carried(_nothing(haul, fetcher), record, fetcher.parcels, started=fetcher.started)
-        outcome = stow(order, haul, ship, spare)
-        outcome = replace(outcome, wire=fetcher.wire, started=fetcher.started)
+        outcome = stow(order, haul, ship, spare, wire=fetcher.wire, started=fetcher.started)
         return Carried(outcome, record, fetcher.parcels, started=fetcher.started)
     except RecordGone:
         fetcher.throw_away()

@@ -15,25 +15,28 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import OperationalError, ProgrammingError
-from rich.console import Console
 
 from unlade.dryrun import Forecast
 from unlade.errors import Interrupted, SettingsError, UnladeError, UsageError
 from unlade.importer import ContainerImport, declared, get_any_import
 from unlade.importing import Ended, Interruptible, interruptible, run_dry, run_import
-from unlade.notify import after_error, after_run
 from unlade.options import RunOptions
-from unlade.progress import BarReporter, PlainReporter, QuietReporter, Reporter
+from unlade.progress import PlainReporter, QuietReporter, Reporter
 from unlade.records.declaring import RecordImport
 from unlade.records.running import RecordForecast, RecordsEnded, dry_records, run_records
 from unlade.rigging import Rigging, load_settings
 from unlade.schedule.recorded import recorded
 from unlade.settings import Settings
 from unlade.units import format_size, parse_duration, parse_size
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from unlade.progressbar import BarReporter
 
 
 def size_argument(text: str) -> int:
@@ -81,6 +84,8 @@ class UnladeCommand(BaseCommand):
 
     def console(self) -> Console:
         """For progress and colour: standard error, so that standard output stays clean."""
+        from rich.console import Console
+
         return Console(stderr=True)
 
     def work(self, **options: Any) -> int:
@@ -229,8 +234,12 @@ class ImportCommand(UnladeCommand):
         try:
             ended = self.sail(importer, run_options, self.reporter(importer, options))
         except UnladeError as error:
+            from unlade.notify import after_error
+
             after_error(importer.name, error, self.rigging)
             raise
+        from unlade.notify import after_run
+
         code = self.summarise(importer, ended, run_options, options)
         after_run(ended, self.rigging)
         return code
@@ -280,12 +289,15 @@ class ImportCommand(UnladeCommand):
         """A bar on a terminal, plain lines elsewhere."""
         if options["verbosity"] == 0:
             return QuietReporter()
-        console = self.console()
-        if console.is_terminal:
-            return self._bar(importer, options, console)
+        if sys.stderr.isatty() or os.environ.get("FORCE_COLOR") or os.environ.get("TTY_COMPATIBLE"):
+            console = self.console()  # it knows which terminals can show a bar
+            if console.is_terminal:
+                return self._bar(importer, options, console)
         return PlainReporter(importer.noun[1])
 
     def _bar(self, importer: ContainerImport, options: dict[str, Any], console: Console) -> BarReporter:
+        from unlade.progressbar import BarReporter
+
         noun = importer.noun[1].capitalize()
         if options["from_path"]:
             return BarReporter(noun, console)
@@ -322,14 +334,14 @@ class ImportCommand(UnladeCommand):
         self, importer: ContainerImport, ended: Ended, run_options: RunOptions, options: dict[str, Any]
     ) -> int:
         """The summary for a person, and the JSON object for a program."""
-        from unlade.report.command import known_host
-        from unlade.report.summary import run_text
-
         if run_options.pilot:
             return self._pilot_page(importer, ended, options)
         if ended.error is not None and ended.exit_code not in (0, 3, 75, 130):
             self.complain(ended.error)
         if options["verbosity"] > 0 and not options["json"]:
+            from unlade.report.command import known_host
+            from unlade.report.summary import run_text
+
             fancy = self.stdout.isatty() and not os.environ.get("NO_COLOR")
             rig = self.rigging
             budget, host_key = known_host(rig)  # who imports from a file alone has no host
@@ -351,7 +363,7 @@ class ImportCommand(UnladeCommand):
 def ended_json(ended: Ended) -> dict[str, Any]:
     """CONTRACT A4's object; records' values that did not fit their columns are counted by field in `misfits`,
     rows of their portals by what they came to in `related`."""
-    from unlade.report.summary import run_json
+    from unlade.report.runs import run_json
 
     more: dict[str, Any] = {}
     if isinstance(ended, RecordsEnded):

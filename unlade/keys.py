@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from urllib.parse import unquote
 
 #: Placeholders that every declaration may use.
@@ -205,18 +206,25 @@ def encode_segment(text: str, limit: int = MAX_SEGMENT) -> str:
 
 def _segment(text: str, values: Mapping[str, str | None], extension: str | None) -> str:
     """One part of the pattern, filled; `extension` only for the last part."""
-    pieces = list(_pieces(text))
-    ends_in_ext = bool(pieces) and pieces[-1][0] == "ext"
-    if ends_in_ext:
-        pieces = pieces[:-1]
+    pieces, ends_in_ext = _parsed(text)
     filled = ""
-    for index, (name, literal) in enumerate(pieces):
-        filled += _value(name, values.get(name), _separator(pieces, index)) if name else literal
+    for name, literal, separator in pieces:
+        filled += _value(name, values.get(name), separator) if name else literal
     tail = (extension or "") if ends_in_ext else ""
     if extension is not None:
         filled = _guard_tail(filled, tail) if pieces and pieces[-1][0] else filled
         return _shorten(_guard(filled), _MAX_STEM) + tail
     return _shorten(_guard(filled), MAX_SEGMENT)
+
+
+@lru_cache(maxsize=1000)
+def _parsed(text: str) -> tuple[tuple[tuple[str, str, str], ...], bool]:
+    """One part of a pattern: placeholder, literal and separator of each piece but {ext}, and whether it ends in that."""
+    pieces = list(_pieces(text))
+    ends_in_ext = bool(pieces) and pieces[-1][0] == "ext"
+    if ends_in_ext:
+        pieces = pieces[:-1]
+    return tuple((*piece, _separator(pieces, index)) for index, piece in enumerate(pieces)), ends_in_ext
 
 
 def _value(name: str, value: str | None, separator: str) -> str:

@@ -111,7 +111,9 @@ class Owner:
 
     def refs(self, values: Mapping[str, Any]) -> Ref:
         """The reference in a record's fields, trimmed: a text, or with several fields one for each."""
-        found = tuple(str(values.get(name, "")).strip() for name in self.fields)
+        if isinstance(self.field, str):
+            return str(values.get(self.field, "")).strip()
+        found = tuple(str(values.get(name, "")).strip() for name in self.field)
         return found if len(found) > 1 else found[0]
 
     def ref_of(self, owner: Any) -> str:

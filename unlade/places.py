@@ -10,13 +10,16 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from unlade.consent import agree, is_database
 from unlade.errors import LayoutMissing, UsageError
-from unlade.fileroad import agree, is_database
-from unlade.fmp12 import DatabaseFile, open_file
-from unlade.fmp12.catalogue import Table
 from unlade.importer import ContainerImport
 from unlade.options import RunOptions
+
+if TYPE_CHECKING:
+    from unlade.fmp12 import DatabaseFile
+    from unlade.fmp12.catalogue import Table
 
 #: What a metadata file may end with, in the order in which they are taken: XML tells most.
 METADATA = (".xml", ".xlsx", ".csv", ".tab", ".tsv", ".mer")
@@ -79,6 +82,8 @@ def _databases_in(path: Path, *, alone: bool) -> list[Path]:
 
 def _ordered(importer: ContainerImport, paths: Sequence[Path], options: RunOptions) -> list[Path]:
     """The file with the import's table first."""
+    from unlade.fmp12 import open_file
+
     bare = {name.partition("(")[0] for name in importer.containers}
     needed = [*bare, *(name for name in importer.fields_needed() if name not in bare and name != importer.marker)]
     with ExitStack() as stack:

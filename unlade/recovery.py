@@ -16,8 +16,9 @@ from unlade.states import ItemState
 S = ItemState
 
 
-def left_by_dead_runs(books: Books, ship: Ship, now: datetime) -> list[tuple[Item, Order]]:
-    """What dead runs left: complete files in the spool, and items that they may have stored.
+def left_by_dead_runs(books: Books, ship: Ship, now: datetime) -> tuple[list[tuple[Item, Order]], set[int]]:
+    """What dead runs left: complete files in the spool, and items that they may have stored; and of an export folder
+    just which items these are, for their files are read again.
 
     Settles what those downloads cost, in the caller's transaction. Partial downloads are kept for their continuation.
     """
@@ -61,11 +62,13 @@ def left_by_dead_runs(books: Books, ship: Ship, now: datetime) -> list[tuple[Ite
     for key, found in parcels.items():
         # A ledger that was restored does not know these yet; their records may still be listed.
         ship.set_aside(key, found)
+    left = set()
     for item in books.left_in_hand():
         if books.road == Road.FOLDER:
             books.let_go(item)  # its file lies where it lay, and may be another one by now: it is read again
+            left.add(item.pk)
         elif item.road != books.road:
             books.let_go(item)  # its ids mean nothing on this road; the listing knows it by its identity
         elif item.pk not in taken:
             work.append((item, order_for(item, None, search_store=True)))
-    return work
+    return work, left

@@ -7,14 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings as django_settings
 
 from unlade.errors import SettingsError, UsageError
-from unlade.filemaker import FileMakerConfig
-from unlade.filemaker.config import ClarisPool
 from unlade.governor.budget import Budget, Limit, annual
 from unlade.governor.periods import Period, PeriodKind, parse_reset
 from unlade.governor.quiet import QuietHours, parse_quiet_hours
@@ -25,9 +23,12 @@ from unlade.ledger.models import AllowanceSetting, Host
 from unlade.ledger.terms import Terms, terms_of
 from unlade.media import DecoderPool
 from unlade.settings import Settings
-from unlade.signin.keeping import Keeping, keeping_of, kept_of, pool_of
 from unlade.spool import Spool
 from unlade.store import Store, open_store
+
+if TYPE_CHECKING:
+    from unlade.filemaker.config import ClarisPool, FileMakerConfig
+    from unlade.signin.keeping import Keeping
 
 
 def load_settings() -> Settings:
@@ -50,6 +51,8 @@ class Rigging:
 
     def filemaker_config(self) -> FileMakerConfig:
         """Where the host is and how to sign in."""
+        from unlade.filemaker.config import FileMakerConfig
+
         s = self.settings
         ca_file = s.text("FILEMAKER_CA_FILE")
         return FileMakerConfig(
@@ -69,14 +72,20 @@ class Rigging:
 
     def claris_pool(self) -> ClarisPool:
         """Where Claris IDs are checked."""
+        from unlade.signin.keeping import pool_of
+
         return pool_of(self.settings)
 
     def keeping(self) -> Keeping:
         """Where a sign-in with a Claris ID is kept between runs."""
+        from unlade.signin.keeping import keeping_of
+
         return keeping_of(self.settings)
 
     def kept_sign_in(self) -> Keeping | None:
         """The kept sign-in, where runs are to use one."""
+        from unlade.signin.keeping import kept_of
+
         return kept_of(self.settings)
 
     def host(self) -> Host:

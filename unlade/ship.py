@@ -10,7 +10,7 @@ from typing import Protocol
 
 from unlade.cargo import Content, Parcel
 from unlade.importer import ContainerImport
-from unlade.source import Booking, Source
+from unlade.source import Booking, LentFiles, LocalFiles, Source
 from unlade.spool import Leftover, Spool
 from unlade.store import Store
 
@@ -88,6 +88,11 @@ class Ship:
     #: How old a link may be before its record is read again, seconds.
     link_age: float = 300.0
     _aside: dict[str, tuple[Parcel, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        #: The source again, where it has its files on our own disk or lends them; asked once, for asking costs time.
+        self.local_files = self.source if isinstance(self.source, LocalFiles) else None
+        self.lends = isinstance(self.source, LentFiles)
 
     def set_aside(self, key: str, parcels: Iterable[Parcel]) -> None:
         """Keep whole files of an item that could not be settled, for its next try; they stay in the spool."""

@@ -113,10 +113,11 @@ class Source(Protocol):
 class LocalFiles(Protocol):
     """A source whose files lie on our own disk: they are read where they are, and no copy goes through the spool."""
 
-    def borrow(self, record: SourceRecord, ref: ContainerRef) -> tuple[Parcel, str | None]:
+    def borrow(self, record: SourceRecord, ref: ContainerRef, *, hold: int = 0) -> tuple[Parcel, str | None]:
         """The file itself, digested, `borrowed_at` set; and what is wrong with it by the source's own word, or None.
 
-        Raises what `Source.download` raises. Nobody may move, change or remove the file.
+        The bytes of a file of up to `hold` come along (`Parcel.held`). Raises what `Source.download` raises. Nobody may
+        move, change or remove the file.
         """
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from unlade.agenda import Order
-from unlade.cargo import Content, Facts, Outcome, Parcel, Stored
+from unlade.cargo import Content, Facts, Outcome, Parcel, Stored, Wire
 from unlade.errors import StoreSlow, Transient
 from unlade.importer import ContainerImport
 from unlade.keys import damaged_key, stem_of, thumbnail_key
@@ -21,6 +21,8 @@ from unlade.waterfall import Haul
 
 S = ItemState
 T = TypeVar("T")
+
+NO_WIRE = Wire()
 
 #: Seconds between the puts of one file while the store asks for pauses, after the pauses of the client below.
 PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
@@ -33,10 +35,12 @@ class Hold(Protocol):
     store: Store
 
 
-def stow(order: Order, haul: Haul, ship: Hold, spare: Stored | None) -> Outcome:
+def stow(
+    order: Order, haul: Haul, ship: Hold, spare: Stored | None, *, wire: Wire = NO_WIRE, started: bool = False
+) -> Outcome:
     """Put the original under its key, then its thumbnail, then the damaged better copy beside it.
 
-    Raises `StoreError`, `KeyCollision`, `BadKey`.
+    `wire` and `started` are what fetching it came to. Raises `StoreError`, `KeyCollision`, `BadKey`.
     """
     parcel, content = haul.taken or haul.damaged or (None, None)
     assert parcel is not None and content is not None
@@ -45,7 +49,7 @@ def stow(order: Order, haul: Haul, ship: Hold, spare: Stored | None) -> Outcome:
     landing = landing_of(ship.importer, haul.record, order.slot, order.owner_in_key)
     key = landing.key(content.extension)
     facts = landing.facts(parcel, haul.record, state)
-    stored = _held(order, key, parcel) or _put(key, parcel, content, facts, ship)
+    stored = _held(order, key, parcel) or _put(key, parcel, content, facts, ship, look_first=order.look_first)
     thumbnail = _stow_thumbnail(stored, content, facts, ship)
     if good and haul.damaged:
         spare = _stow_spare(stored, haul, landing.facts, ship)
@@ -62,6 +66,8 @@ def stow(order: Order, haul: Haul, ship: Hold, spare: Stored | None) -> Outcome:
         spare=spare,
         original_name=landing.original_name or parcel.name or "",
         lesser_copy=good and spare is not None,
+        wire=wire,
+        started=started,
     )
 
 
@@ -118,12 +124,17 @@ def _held(order: Order, key: str, parcel: Parcel) -> Stored | None:
     return Stored(held, parcel.size, sha256, existed=True)
 
 
-def _put(key: str, parcel: Parcel, content: Content, facts: Facts, ship: Hold) -> Stored:
-    """Store a parcel. A borrowed file must still be the one that was digested, before and after."""
+def _put(key: str, parcel: Parcel, content: Content, facts: Facts, ship: Hold, *, look_first: bool = False) -> Stored:
+    """Store a parcel. A borrowed file must still be the one that was digested, before and after.
+
+    Bytes in memory are what was digested, whatever becomes of their file.
+    """
     _unchanged(parcel, facts)
-    stored = patiently(
-        ship, lambda: ship.store.put(key, parcel.path, content_type=content.mime_type, facts=facts), facts.record_id
-    )
+
+    def put() -> Stored:
+        return ship.store.put(key, parcel.body, content_type=content.mime_type, facts=facts, look_first=look_first)
+
+    stored = patiently(ship, put, facts.record_id)
     try:
         _unchanged(parcel, facts)
     except FileChanged:
@@ -140,7 +151,7 @@ class FileChanged(Transient):
 
 
 def _unchanged(parcel: Parcel, facts: Facts) -> None:
-    if parcel.borrowed_at is None:
+    if parcel.borrowed_at is None or parcel.held is not None:
         return
     try:
         status = parcel.path.stat()

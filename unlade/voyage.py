@@ -52,10 +52,10 @@ S = ItemState
 _TOO_LARGE = 5
 
 #: So many items of our own disk are written down together.
-_PORTION = 60
+_PORTION = 100
 
 #: Seconds in which what our own disk gives comes together: each look of the run loop costs a transaction.
-_GATHER = 0.02
+_GATHER = 0.05
 
 
 class Voyage:
@@ -94,7 +94,7 @@ class Voyage:
         self._in_hand: dict[int, Item] = {}
         self._local = books.road != Road.API
         #: Twice the permits: while one half fetches, the other hashes, decodes and stores. Our own disk has no permits.
-        self._most_in_hand = (2 * options.concurrency + 2) * (16 if self._local else 1)
+        self._most_in_hand = (2 * options.concurrency + 2) * (24 if self._local else 1)
         self._together: list[tuple[Item, Carried]] = []  #: carried, not written down yet
         self._fetching = 0  #: items in hand for which a download is to be expected
         self._downloads = 0  #: items for which a download was started
@@ -145,9 +145,11 @@ class Voyage:
         counts = self.books.counts()
         self._settled = sum(counts.values()) - counts[S.PENDING] - counts[S.FAILED]
         with transaction.atomic():
-            recovered = self._recovered()
+            recovered, left = left_by_dead_runs(self.books, self.ship, self.clock())
             started = self.books.run.started_at
-            self._agenda = Agenda(self.books, self.options, started, recovered, found=count.found, pilot=self.pilot)
+            self._agenda = Agenda(
+                self.books, self.options, started, recovered, found=count.found, pilot=self.pilot, left=left
+            )
         # Twice the permits: while one half fetches, the other hashes, decodes and stores.
         self._crew = Crew(2 * self.options.concurrency + 2, f"unlade-{self.books.importer.name}")
         self.reporter.begin(count.found, self._settled)
@@ -312,6 +314,10 @@ class Voyage:
 
     def _task(self, item: Item, order: Order, booking: DownloadBooking | None) -> Callable[[], None]:
         def task() -> None:
+            if self._local and self.interrupted:
+                # Hundreds are in hand, and a person waits. Over the API it is a few, and their bookings are made.
+                self.bridge.post(lambda: self._landed(item, order, Carried(None)))
+                return
             try:
                 carried = carry(order, self.ship, booking)
             except BaseException as error:
@@ -374,6 +380,8 @@ class Voyage:
         self._settled += 1
         if not outcome.stored.existed:
             self._kept += outcome.stored.size
+        if self._local:
+            return  # nothing is booked ahead
         self._sizes.append(outcome.stored.size)
         if len(self._sizes) >= 20:
             recent = sorted(self._sizes)
@@ -416,11 +424,6 @@ class Voyage:
             isinstance(self._stop, (LimitReached, Interrupted)) and not isinstance(error, Interrupted)
         ):
             self._stop = error
-
-    # After a crash.
-
-    def _recovered(self) -> list[tuple[Item, Order]]:
-        return left_by_dead_runs(self.books, self.ship, self.clock())
 
     # Signs of life.
 

@@ -29,7 +29,7 @@ from unlade.importer import ContainerImport
 from unlade.media import Kind, not_a_file, sniff
 from unlade.media.workers import look
 from unlade.ship import DownloadBooking, Ship
-from unlade.source import Booking, Download, LentFiles, LocalFiles
+from unlade.source import Booking, Download
 from unlade.spool import SpoolFull, SpoolWriter
 
 #: What the result of an attempt is called when its field holds nothing to fetch.
@@ -101,14 +101,14 @@ class Fetcher:
 
     @property
     def parcels(self) -> tuple[Parcel, ...]:
-        """Every spool file of the item that is here."""
-        return tuple(self._held.values())
+        """Every spool file of the item that is here. What was borrowed is none, and its bytes go with the fetcher."""
+        return tuple(parcel for parcel in self._held.values() if parcel.borrowed_at is None)
 
     def keep(self) -> None:
         """Nothing is decided: what was paid for waits in the spool for the next try, of this run or another."""
-        if isinstance(self.ship.source, LentFiles):
+        if self.ship.lends:
             self.throw_away()
-        self.ship.set_aside(self.key, [parcel for parcel in self.parcels if parcel.borrowed_at is None])
+        self.ship.set_aside(self.key, self.parcels)
 
     def throw_away(self) -> None:
         """Nobody will ask for these files again."""
@@ -172,11 +172,11 @@ class Fetcher:
         Returns the parcel and, when both answers were no whole file, what is wrong with it.
         """
         assert ref is not None
-        if isinstance(self.ship.source, LocalFiles):
+        if self.ship.local_files is not None:
             self.started = True
-            parcel, wrong = self.ship.source.borrow(haul.record, ref)
+            parcel, wrong = self.ship.local_files.borrow(haul.record, ref, hold=self.ship.store.takes_bytes)
             return parcel, wrong or _wrong(parcel, "")
-        if isinstance(self.ship.source, LentFiles):
+        if self.ship.lends:
             return self._lent(haul.record, ref)  # a closed file answers the same twice
         who, blamed = f"record {haul.record.record_id}, {ref.field}", False
         for links in count(1):
@@ -350,7 +350,7 @@ def declared_name(importer: ContainerImport, record: SourceRecord) -> str:
 def _wrong(parcel: Parcel, locator: str) -> str | None:
     """Why these bytes are no file (CONTRACT B2), or None. Without a name the link's extension speaks."""
     name = parcel.name or PurePosixPath(urlsplit(locator).path).name or None
-    found = sniff(parcel.path, name, parcel.content_type)
+    found = sniff(parcel.body, name, parcel.content_type)
     if found.kind is Kind.EMPTY:
         return "zero_bytes"
     return "not_a_file" if not_a_file(found, name) else None

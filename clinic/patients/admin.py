@@ -9,7 +9,6 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from clinic.patients.archiving import put_away, take_out
 from clinic.patients.models import Clinic, Patient
 from unlade.owners import normalise_ref
 
@@ -67,11 +66,15 @@ class ArchivableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.action(description="Archive the selected rows", permissions=["change"])
     def archive(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        from clinic.patients.archiving import put_away
+
         changed = put_away(list(queryset), timezone.now(), request.user.get_username(), "in the admin")
         self.message_user(request, f"{changed} archived.")
 
     @admin.action(description="Take the selected rows out of the archive", permissions=["change"])
     def unarchive(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        from clinic.patients.archiving import take_out
+
         changed = take_out(list(queryset), timezone.now(), request.user.get_username(), "in the admin")
         self.message_user(request, f"{changed} taken out of the archive.")
 

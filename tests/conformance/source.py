@@ -186,6 +186,12 @@ class SourceConformance:
                 assert (parcel.sha256, parcel.size, wrong) == (hashlib.sha256(data).hexdigest(), len(data), None)
                 assert parcel.path.read_bytes() == data
                 assert parcel.borrowed_at == parcel.path.stat().st_mtime_ns
+                assert (parcel.held, parcel.body) == (None, parcel.path)
+                for hold in (len(data) - 1, len(data), 1 << 30):
+                    again, _ = source.borrow(record, record.containers[name], hold=hold)
+                    assert again == parcel
+                    fits = 0 < len(data) <= min(hold, 1 << 20)
+                    assert (again.held, again.body) == ((data, data) if fits else (None, parcel.path))
 
     def test_many_threads_may_ask_at_once(self, stock: Stock) -> None:
         whole = [record.record_id for record in self.all_of(stock)]

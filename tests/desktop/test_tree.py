@@ -73,6 +73,15 @@ def test_links_are_told_and_not_followed(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="by a link"):
         inside(tmp_path / "in", "link/secret.jpg")
     assert inside(tmp_path / "in", "a.jpg").read_bytes() == b"x"
+    fill(tmp_path, "out/deep/er/b.jpg", "in/real/c/d.jpg")
+    (tmp_path / "in" / "real" / "away").symlink_to(tmp_path / "out" / "deep")
+    (tmp_path / "in" / "near").symlink_to(tmp_path / "in" / "real")
+    with pytest.raises(SourceError, match="by a link"):
+        inside(tmp_path / "in", "real/away/er/b.jpg")
+    with pytest.raises(SourceError, match="by a link"):
+        inside(tmp_path / "in", "file.jpg")
+    for within in ("real/c/d.jpg", "near/c/d.jpg"):
+        assert inside(tmp_path / "in", within).read_bytes() == b"x"
 
 
 def test_a_folder_that_is_gone_is_an_error(tmp_path: Path) -> None:

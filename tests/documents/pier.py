@@ -22,7 +22,7 @@ from unlade.ledger.models import Item
 from unlade.media import DecoderPool
 from unlade.options import RunOptions
 from unlade.progress import QuietReporter
-from unlade.report.summary import run_json
+from unlade.report.runs import run_json
 from unlade.rigging import Rigging
 from unlade.settings import Settings
 from unlade.store import Store, open_store

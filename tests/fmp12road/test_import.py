@@ -13,8 +13,8 @@ from tests.fmp12.writer import FieldSpec, TableSpec
 from tests.fmp12road.files import as_database, fields
 from tests.voyage.harness import FULL, LESSER, MISSING, PATH_ONLY, Port, PortMaker, cargo, jpeg, photo, raw
 from tests.voyage.harness import record as make_record
+from unlade.consent import agree
 from unlade.errors import FieldMissing, Interrupted, LayoutMissing, UsageError
-from unlade.fileroad import agree
 from unlade.fmp12 import CutShort, EncryptedFile, NotFileMaker, open_file
 from unlade.standalone.dataset import write_dataset
 

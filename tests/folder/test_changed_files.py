@@ -24,9 +24,9 @@ def count_reads(patched: pytest.MonkeyPatch) -> list[str]:
     reads: list[str] = []
     borrow = FolderSource.borrow
 
-    def counted(self: Any, record: Any, ref: Any) -> Any:
+    def counted(self: Any, record: Any, ref: Any, **more: Any) -> Any:
         reads.append(record.fields["id"])
-        return borrow(self, record, ref)
+        return borrow(self, record, ref, **more)
 
     patched.setattr(FolderSource, "borrow", counted)
     return reads

@@ -13,6 +13,7 @@ from tests.voyage.harness import FULL, LESSER, Port, PortMaker, cargo, jpeg, pho
 from tests.voyage.harness import record as make_record
 from unlade.desktop.source import FolderSource
 from unlade.errors import UsageError
+from unlade.store import Store
 
 
 def snapshot(folder: Path) -> dict[str, tuple[bytes, int, int]]:
@@ -304,6 +305,31 @@ def test_killed_at_each_spot(make_port: PortMaker, tmp_path: Path) -> None:
     assert snapshot(folder) == before
 
 
+def test_after_a_kill_only_what_is_missing_is_sent(
+    make_port: PortMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = cargo(30)
+    folder = by_script(data, tmp_path / "export")
+    with make_port(data) as port:
+        code, said, err = port.command("--from", str(folder), crash="unlade.ledger.books:Books.settle_many@before")
+        assert code == -9, (said, err)
+        there = {info.key for info in port.store.list(cargo_only=True)}
+        assert len(there) == 30
+        lost = sorted(there)[:2]
+        for key in lost:
+            port.store.delete(key)
+        sent: list[str] = []
+        offer = Store._offer
+
+        def counted(store: Store, key: str, *rest: Any) -> bool:
+            sent.append(key)
+            return offer(store, key, *rest)
+
+        monkeypatch.setattr(Store, "_offer", counted)
+        assert port.run(from_path=str(folder))["exit"] == 0
+        assert (check(port)["imported"], sorted(sent)) == (30, lost)
+
+
 @pytest.mark.slow
 @pytest.mark.real
 def test_on_postgres_and_s3(make_big_port: PortMaker, tmp_path: Path) -> None:
@@ -311,7 +337,7 @@ def test_on_postgres_and_s3(make_big_port: PortMaker, tmp_path: Path) -> None:
     folder = by_script(data, tmp_path / "export")
     with make_big_port(data) as port:
         code, said, err = port.command(
-            "--from", str(folder), "--limit", "8", crash="unlade.store.remote:RemoteStore._create@after#4"
+            "--from", str(folder), "--limit", "8", crash="unlade.store.remote:RemoteStore._write@after#4"
         )
         assert code == -9, (said, err)
         code, said, err = port.command("--from", str(folder))

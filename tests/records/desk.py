@@ -16,7 +16,7 @@ from unlade.options import RunOptions
 from unlade.progress import QuietReporter
 from unlade.records import RecordImport
 from unlade.records.running import RecordForecast, RecordsEnded, dry_records, run_records
-from unlade.report.summary import run_json
+from unlade.report.runs import run_json
 
 
 class Notes(QuietReporter):

@@ -8,9 +8,9 @@ from pathlib import Path
 from tests.report.ledgers import NOW, campaign, items, plates, run
 from unlade.ledger.models import Run, Source
 from unlade.report.allowance import gather_books
+from unlade.report.runs import run_json
 from unlade.report.status import gather
 from unlade.report.status_json import status_json
-from unlade.report.summary import run_json
 
 
 def test_status_summary_and_allowance(database: str, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.report.ledgers import NOW, campaign, items, plates, run, source
 from unlade.ledger.models import Run
-from unlade.report.summary import EXIT_ORDER, run_json, run_text, runs_json, worst_exit
+from unlade.report.runs import run_json
+from unlade.report.summary import EXIT_ORDER, run_text, runs_json, worst_exit
 
 #: CONTRACT A4, as outsiders read it.
 KEYS = {

@@ -68,6 +68,27 @@ class Conformance:
         same = store.put("a/1.jpg", make(tmp_path, b"one"), content_type="image/jpeg", facts=facts_of(b"one"))
         assert same.existed
 
+    def test_who_looks_first_sends_nothing_that_is_there(
+        self, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sent: list[str] = []
+        offer = store._offer
+        monkeypatch.setattr(store, "_offer", lambda key, *rest: sent.append(key) or offer(key, *rest))
+        for data, key, expected in (
+            (b"one", "a/1.jpg", ["a/1.jpg"]),  # nothing there
+            (b"one", "a/1.jpg", []),
+            (b"two", "a/1~3.jpg", ["a/1~3.jpg"]),  # other bytes of the same modification
+            (b"two", "a/1~3.jpg", []),
+        ):
+            sent.clear()
+            facts = facts_of(data)
+            stored = store.put("a/1.jpg", data, content_type="image/jpeg", facts=facts, look_first=True)
+            assert (stored.key, stored.existed, sent) == (key, not expected, expected)
+            assert content(store, key) == data
+        other = facts_of(b"one", identity="other")
+        with pytest.raises(KeyCollision, match="record 17 of images"):
+            store.put("a/1.jpg", b"one", content_type="image/jpeg", facts=other, look_first=True)
+
     def test_what_is_not_there(self, store: Store, tmp_path: Path) -> None:
         assert store.head("no/such.jpg") is None
         assert list(store.list("no")) == []

@@ -179,7 +179,7 @@ class Port:
         self, *, env: Mapping[str, str] | None = None, on_start: Callable[[Voyage], None] | None = None, **options: Any
     ) -> dict[str, Any]:
         """One run in this process; CONTRACT A4's object."""
-        from unlade.report.summary import run_json
+        from unlade.report.runs import run_json
 
         options = {"concurrency": 4, "batch_size": 20, **options}
         rig = self.rigging(**(env or {}))

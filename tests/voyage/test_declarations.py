@@ -15,7 +15,7 @@ from unlade.importing import run_import
 from unlade.ledger.models import Source
 from unlade.options import RunOptions
 from unlade.progress import QuietReporter
-from unlade.report.summary import run_json
+from unlade.report.runs import run_json
 
 
 def _run(port: Port, importer: ContainerImport, **options: Any) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from unlade.options import RunOptions
 from unlade.progress import QuietReporter
 from unlade.records import RecordImport
 from unlade.records.running import run_records
-from unlade.report.summary import run_json
+from unlade.report.runs import run_json
 
 #: States of items that have a file in the store.
 STORED = ("imported", "unlinked", "quarantined")

@@ -44,6 +44,9 @@ CREATE TABLE findings (what TEXT NOT NULL, record_id TEXT NOT NULL, identity TEX
 """
 
 
+#: So many container values of the last pages are kept, for those who carry them now.
+_PAGED = 5_000
+
 _FILE_INDEXES = "CREATE INDEX files_stem ON files (stem); CREATE INDEX files_rid ON files (rid) WHERE rid != '';"
 
 
@@ -86,6 +89,7 @@ class Catalogue:
         self.db = sqlite3.connect("", check_same_thread=False)
         self.db.executescript(_TABLES + _FILE_INDEXES)
         self._lock = threading.Lock()
+        self._paged: dict[tuple[str, str], FileRef] = {}  #: what pages showed last
 
     def close(self) -> None:
         """Let go of it. May be called twice."""
@@ -165,6 +169,7 @@ class Catalogue:
         rows = self._all(
             "SELECT place, record_id, mod_id, vals FROM rows WHERE place BETWEEN ? AND ? ORDER BY place", offset, last
         )
+        ids = {place: record_id for place, record_id, *_ in rows}
         refs: dict[int, list[FileRef]] = {}
         columns = "place, field, status, path, name, refs.size, refs.md5, sha256, trouble, how"
         stamp = "coalesce(files.size || '-' || files.modified, '')"
@@ -174,6 +179,7 @@ class Catalogue:
             last,
         ):
             refs.setdefault(place, []).append(FileRef(field, RefStatus(status), *rest))
+        self._remember({(ids[place], ref.field): ref for place, found in refs.items() for ref in found})
         return tuple(
             SourceRecord(
                 record_id=record_id,
@@ -185,6 +191,12 @@ class Catalogue:
             for place, record_id, mod_id, text in rows
         )
 
+    def _remember(self, refs: dict[tuple[str, str], FileRef]) -> None:
+        with self._lock:
+            self._paged |= refs
+            while len(self._paged) > _PAGED:
+                del self._paged[next(iter(self._paged))]
+
     def record(self, record_id: str, now: datetime) -> SourceRecord | None:
         """One record by its id, or by its identity as `id=...`; None when there is none, or no single one."""
         found = self._all("SELECT place FROM rows WHERE record_id = ?", record_id)
@@ -193,7 +205,9 @@ class Catalogue:
         return self.page(found[0][0], 1, now)[0] if len(found) == 1 else None
 
     def ref(self, record_id: str, field: str) -> FileRef | None:
-        """What is known of one container value."""
+        """What is known of one container value; of one that a page showed lately, without a query."""
+        if (known := self._paged.get((record_id, field))) is not None:
+            return known
         columns = "field, status, path, name, refs.size, refs.md5, sha256, trouble, how"
         rows = self._all(
             f"SELECT {columns} FROM refs JOIN rows USING (place) WHERE record_id = ? AND field = ?", record_id, field

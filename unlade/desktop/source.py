@@ -149,22 +149,28 @@ class FolderSource:
         """Open a file."""
         return self._open(record, ref, resume_at)
 
-    def borrow(self, record: SourceRecord, ref: ContainerRef) -> tuple[Parcel, str | None]:
+    def borrow(self, record: SourceRecord, ref: ContainerRef, *, hold: int = 0) -> tuple[Parcel, str | None]:
         """See `unlade.source.LocalFiles`: the file where it is, digested, and what is wrong with it by its record."""
         path, known = self._path(record, ref)
+        with_md5 = bool(known.md5) and not known.sha256
+        held = None
         try:
             if self._rate is not None:
                 self._wait(path.stat().st_size / self._rate)
             with path.open("rb", buffering=0) as file:
                 before = os.fstat(file.fileno())
-                sha256, md5, size = _digest(file, with_md5=bool(known.md5) and not known.sha256)
+                if 0 < before.st_size <= min(hold, _CHUNK):
+                    held = os.read(file.fileno(), before.st_size + 1)
+                    sha256, md5, size = _digest_of(held, with_md5=with_md5)
+                else:
+                    sha256, md5, size = _digest(file, with_md5=with_md5)
                 after = os.fstat(file.fileno())
         except OSError as error:
             raise self._trouble(record, ref, "unreadable_file", error.strerror or "") from error
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or size != after.st_size:
             raise self._trouble(record, ref, "changing")
         name = known.name or path.name
-        parcel = Parcel(path, ref.field, size, sha256, md5, name=name, borrowed_at=after.st_mtime_ns)
+        parcel = Parcel(path, ref.field, size, sha256, md5, name=name, borrowed_at=after.st_mtime_ns, held=held)
         return parcel, self._compare(record, ref, known, parcel)
 
     def _wait(self, seconds: float) -> None:
@@ -234,6 +240,12 @@ def _digest(file: BinaryIO | object, *, with_md5: bool) -> tuple[str, str, int]:
             md5.update(buffer[:count])
         size += count
     return sha256.hexdigest(), md5.hexdigest() if with_md5 else "", size
+
+
+def _digest_of(data: bytes, *, with_md5: bool) -> tuple[str, str, int]:
+    """The same of bytes in memory."""
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest() if with_md5 else ""
+    return hashlib.sha256(data).hexdigest(), md5, len(data)
 
 
 # Opening.

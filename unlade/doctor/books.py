@@ -12,10 +12,10 @@ from unlade.errors import SignInRefused
 from unlade.filemaker import DataApiSource, FileMakerConfig
 from unlade.governor.breaker import BreakerState
 from unlade.governor.governor import Governor
+from unlade.hostline import save_breaker
 from unlade.importer import ContainerImport
 from unlade.ledger.allowance import Allowance, Ticket
 from unlade.rigging import Rigging
-from unlade.roads import save_breaker
 from unlade.source import Booking, RequestKind
 
 

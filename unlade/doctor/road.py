@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from unlade.cargo import ContainerRef, RefStatus, SourceRecord
+from unlade.consent import is_database
 from unlade.doctor.here import existing_folder, local_store
 from unlade.doctor.lines import Examination, Level, Line
-from unlade.fileroad import ImportedFile, is_database
+from unlade.fileroad import ImportedFile
 from unlade.fmp12 import open_file
 from unlade.importer import ContainerImport
 from unlade.options import RunOptions

@@ -15,7 +15,8 @@ from unlade.importer import ContainerImport, declared, get_import
 from unlade.importing import interruptible
 from unlade.ledger.lock import source_lock
 from unlade.options import RunOptions
-from unlade.progress import BarReporter, PlainReporter, QuietReporter, Reporter
+from unlade.progress import PlainReporter, QuietReporter, Reporter
+from unlade.progressbar import BarReporter
 from unlade.units import format_count
 
 
@@ -136,7 +137,7 @@ class MetadataOnlyCommand(UnladeCommand):
 
     def tell(self, importer: ContainerImport, listing: Listing, read: Read | None, options: dict[str, Any]) -> int:
         """The result for a person, or for a program."""
-        from unlade.report.summary import run_json
+        from unlade.report.runs import run_json
 
         run = listing.books.run
         bad = (

@@ -1,5 +1,8 @@
+from collections.abc import Sequence
+from typing import Any
+
 from django.apps import AppConfig
-from django.core.checks import register
+from django.core.checks import CheckMessage, register
 
 
 class LedgerConfig(AppConfig):
@@ -12,6 +15,11 @@ class LedgerConfig(AppConfig):
 
     def ready(self) -> None:
         """Let `manage.py check` look at the declarations."""
-        from unlade import checks
+        register(check_declarations)
 
-        register(checks.check_declarations)
+
+def check_declarations(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """See `unlade.checks`, which is loaded only when somebody checks: every command of the project begins here."""
+    from unlade import checks
+
+    return checks.check_declarations(app_configs, **kwargs)

@@ -18,7 +18,7 @@ from unlade.ledger.clones import free_id, join_clones
 from unlade.ledger.events import note, note_all, settled_detail
 from unlade.ledger.models import Item
 from unlade.ledger.outcomes import SETTLED_FIELDS, OutcomeBooks, content_of
-from unlade.ledger.writing import enter, update
+from unlade.ledger.writing import enter, new_item, update
 from unlade.owners import normalise_ref
 from unlade.states import STORED, ItemState
 
@@ -250,7 +250,7 @@ class PageBooks(OutcomeBooks):
 
     def _new_item(self, record: SourceRecord, slot: str, holders: dict[str, str], now: datetime) -> Item:
         importer = self.importer
-        item = Item(
+        item = new_item(
             source=self.source,
             record_id=free_id(record, importer.identity_of(record), (record.record_id, slot) in self.ids_taken),
             road=self.road,

@@ -111,7 +111,7 @@ class DecoderPool:
         spool cannot be read, and `Interrupted`, when the pool is closed.
         """
         name = name or parcel.name
-        sniffed = sniff(parcel.path, name, parcel.content_type)
+        sniffed = sniff(parcel.body, name, parcel.content_type)
         damage = not_a_file(sniffed, name)
         if damage is not None or sniffed.kind not in {Kind.IMAGE, Kind.PDF}:
             return _content(parcel, sniffed, Decoded(damage=damage))
@@ -263,7 +263,7 @@ def _memory_of(pid: int) -> int:
 def look(parcel: Parcel, *, name: str | None = None) -> Content:
     """What the bytes of `parcel` are by their type alone, without a decoder: no pixels, and what is cut off passes."""
     name = name or parcel.name
-    sniffed = sniff(parcel.path, name, parcel.content_type)
+    sniffed = sniff(parcel.body, name, parcel.content_type)
     return _content(parcel, sniffed, Decoded(damage=not_a_file(sniffed, name)))
 
 

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx2
-
 from unlade import __version__
 from unlade.settings import Settings
 
@@ -52,6 +50,8 @@ def send_mail(to: tuple[str, ...], subject: str, text: str) -> None:
 
 def ask(method: str, url: str, payload: Mapping[str, Any] | None = None, patience: float = PATIENCE) -> None:
     """One request whose answer's body is not read; redirects are not followed. Raises `NotTaken`."""
+    import httpx2  # most runs have nobody to tell
+
     where = urlsplit(url).hostname or "the address"
     try:
         with httpx2.stream(

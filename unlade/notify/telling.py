@@ -16,7 +16,7 @@ from unlade.ledger.models import Notice
 from unlade.notify import events
 from unlade.notify.channels import PATIENCE, Channel, NotTaken, ask, channels
 from unlade.notify.events import Event, Finding
-from unlade.report.summary import run_json
+from unlade.report.runs import run_json
 from unlade.rigging import Rigging
 
 log = logging.getLogger(__name__)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from unlade.cargo import Page, SourceRecord
+from unlade.consent import agree
 from unlade.errors import FieldMissing, LayoutMissing
-from unlade.fileroad import ImportedFile, agree, table_of
+from unlade.fileroad import ImportedFile, table_of
 from unlade.fmp12 import DatabaseFile, choose_table, open_file
 from unlade.fmp12.catalogue import Table
 from unlade.fmp12.source import as_field

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from unlade.consent import is_database
 from unlade.desktop.source import holds_manifest
 from unlade.errors import SourceError, UsageError
-from unlade.fileroad import is_database
 from unlade.options import RunOptions
 from unlade.places import METADATA, file_called
 from unlade.records.declaring import RecordImport

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from unlade.cargo import Wire
 from unlade.ledger.models import Run
 from unlade.report.figures import RunFigures
+from unlade.report.tally import by_field_of, gone_of, totals_of
 from unlade.states import RunOutcome
 
 #: A run that has not given a sign for so long is taken for dead in reports; the next run decides it by the lock.
@@ -65,4 +66,29 @@ def as_json(run: RunFigures) -> dict[str, Any]:
         "finished_at": iso(run.finished_at),
         "retry_at": iso(run.retry_at),
         "exit": run.exit_code,
+    }
+
+
+def run_json(run: Run, now: datetime | None = None) -> dict[str, Any]:
+    """CONTRACT A4's object for one run; the totals are the ledger's at this moment.
+
+    `found` is the source's own count as last heard, null when it was never read.
+    """
+    source = run.source
+    totals, _ = totals_of(source)
+    figures = run_figures(run, now or datetime.now(UTC))
+    return {
+        "source": source.name,
+        **{key: value for key, value in as_json(figures).items() if key in ("run", "outcome", "reason")},
+        "found": source.found,
+        "count_is": source.count_is,
+        "this_run": dict(figures.this_run),
+        "totals": totals,
+        "gone": gone_of(source),
+        "by_field": by_field_of(source, totals),
+        **{key: value for key, value in as_json(figures).items() if key in ("bytes", "requests", "logins", "seconds")},
+        "started_at": figures.started_at.isoformat(),
+        "finished_at": figures.finished_at.isoformat() if figures.finished_at else None,
+        "retry_at": figures.retry_at.isoformat() if figures.retry_at else None,
+        "exit": figures.exit_code,
     }

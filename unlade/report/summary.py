@@ -15,10 +15,9 @@ from unlade.ledger.models import Run
 from unlade.report.figures import RunFigures
 from unlade.report.paper import STYLES, WIDTH, Paper, grid
 from unlade.report.reasons import reason
-from unlade.report.runs import as_json, run_figures
+from unlade.report.runs import run_figures
 from unlade.report.status import gather
 from unlade.report.status_text import breaker_line, limit_line
-from unlade.report.tally import by_field_of, gone_of, totals_of
 from unlade.report.words import headline
 from unlade.states import ItemState
 from unlade.units import format_count, format_duration, format_size
@@ -37,31 +36,6 @@ _SAID = {
     "died": "ended without a word",
     "running": "is under way",
 }
-
-
-def run_json(run: Run, now: datetime | None = None) -> dict[str, Any]:
-    """CONTRACT A4's object for one run; the totals are the ledger's at this moment.
-
-    `found` is the source's own count as last heard, null when it was never read.
-    """
-    source = run.source
-    totals, _ = totals_of(source)
-    figures = run_figures(run, now or datetime.now(UTC))
-    return {
-        "source": source.name,
-        **{key: value for key, value in as_json(figures).items() if key in ("run", "outcome", "reason")},
-        "found": source.found,
-        "count_is": source.count_is,
-        "this_run": dict(figures.this_run),
-        "totals": totals,
-        "gone": gone_of(source),
-        "by_field": by_field_of(source, totals),
-        **{key: value for key, value in as_json(figures).items() if key in ("bytes", "requests", "logins", "seconds")},
-        "started_at": figures.started_at.isoformat(),
-        "finished_at": figures.finished_at.isoformat() if figures.finished_at else None,
-        "retry_at": figures.retry_at.isoformat() if figures.retry_at else None,
-        "exit": figures.exit_code,
-    }
 
 
 def runs_json(objects: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from unlade.consent import agree
 from unlade.errors import UsageError
-from unlade.fileroad import agree
 from unlade.fmp12 import DatabaseFile, Field, Table, open_file
 
 Tick = Callable[[int, int, int], None]  #: how many are done, how many there are, bytes of this run

@@ -206,9 +206,9 @@ class HostPull:
     def _ask_fields(self, layouts: Sequence[str]) -> dict[str, list[ContainerField]]:
         """The container fields of these layouts, by the host's word."""
         from unlade.errors import Transient
+        from unlade.hostline import ApiLine
         from unlade.importing import unreadable
         from unlade.options import RunOptions
-        from unlade.roads import ApiLine
         from unlade.standalone.layoutfields import Asked, container_fields
         from unlade.standalone.layouts import LayoutImport
 
@@ -291,7 +291,8 @@ class HostPull:
         self._target.finish(sums_of(lines_of(self.importers)))
 
     def _result(self, ends: Sequence[Ended], forecasts: dict[str, Forecast], seconds: float) -> HostPulled:
-        from unlade.report.summary import run_json, worst_exit, worst_outcome
+        from unlade.report.runs import run_json
+        from unlade.report.summary import worst_exit, worst_outcome
 
         pulled = HostPulled(self.standing(), forecasts=forecasts, seconds=seconds)
         pulled.runs = [run_json(ended.books.run) for ended in ends]

@@ -14,10 +14,11 @@ from dataclasses import replace
 from unlade.cargo import ContainerRef, Count, Page, SourceRecord
 from unlade.errors import RecordGone
 from unlade.filemaker.source import DataApiSource
+from unlade.hostline import ApiLine
 from unlade.importer import ContainerImport, Thumbnail
 from unlade.options import RunOptions
 from unlade.rigging import Rigging
-from unlade.roads import ApiLine, Line
+from unlade.roads import Line
 from unlade.source import Download
 from unlade.standalone.layoutfields import GLOBAL, Asked
 

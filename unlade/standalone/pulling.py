@@ -218,7 +218,8 @@ def _request(given: argparse.Namespace) -> Request:
 def _reporter(layout: str) -> Reporter:
     from rich.console import Console
 
-    from unlade.progress import BarReporter, PlainReporter
+    from unlade.progress import PlainReporter
+    from unlade.progressbar import BarReporter
 
     console = Console(stderr=True)
     noun = f"files of {layout}"

@@ -50,6 +50,8 @@ class Store(ABC):
     conditional: bool = True
     #: Whether a file of the spool may be linked as it is: only one that was flushed may be handed to such a store.
     links_files: bool = False
+    #: Bytes up to which `put` reads a file whole anyway, and is better given what a reader has in memory already.
+    takes_bytes: int = 0
 
     # What each kind of store does in its own way.
 
@@ -96,12 +98,13 @@ class Store(ABC):
 
     # The rules of CONTRACT B3, the same for all.
 
-    def put(self, key: str, body: Path | bytes, *, content_type: str, facts: Facts) -> Stored:
+    def put(self, key: str, body: Path | bytes, *, content_type: str, facts: Facts, look_first: bool = False) -> Stored:
         """Store a file, or the bytes of a small one, whose digest is `facts.sha256`. On return the object is confirmed.
 
         A key that is taken: the same item with the same bytes is success (`existed`), also when it is this very put,
         tried again. The same item with other bytes gives `{stem}~{modId}{ext}` (look at `Stored.key`). An object that
         carries no facts is compared byte by byte: the same bytes are success, and a sidecar is written.
+        `look_first`: it may well be there, so nothing is sent before the store was asked.
         Raises `KeyCollision` when another item holds the key.
         """
         try:
@@ -109,10 +112,11 @@ class Store(ABC):
         except OSError as error:
             raise StoreError(f"The file for {key} is not in the spool any more.", remedy="Run again.") from error
         for candidate in _candidates(key, facts):
+            info = self.head(candidate) if look_first else None
             for _ in range(3):
-                if self._offer(candidate, body, size, content_type, facts):
+                if info is None and self._offer(candidate, body, size, content_type, facts):
                     return Stored(candidate, size, facts.sha256)
-                info = self.head(candidate)
+                info = info or self.head(candidate)
                 if info is not None:
                     break
             else:

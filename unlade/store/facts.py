@@ -21,6 +21,8 @@ THUMBNAIL = "thumbnail"  #: the state that a thumbnail's facts carry
 
 _LIMIT = 320  #: encoded bytes of one value: five free texts stay below 2 KB with their names
 
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]{0,200}")  #: needs no encoding
+
 _NAMES = {
     "source": "unlade-source",
     "record_id": "unlade-record",
@@ -108,6 +110,8 @@ def _build(values: Mapping[str, str]) -> Facts | None:
 
 def _encode(value: str) -> str:
     """Percent-encoded; a value that is too long is cut, with a hash of the whole in place of its rest."""
+    if _PLAIN.fullmatch(value):
+        return value
     encoded = quote(value, safe="", errors="surrogatepass").replace("~", "%7E")
     if len(encoded) <= _LIMIT:
         return encoded

@@ -36,6 +36,8 @@ _MOST_PARTS = 9_000  #: S3 takes 10,000
 class RemoteStore(Store):
     """A bucket under a prefix. `build(encryption, retries)` opens it; encryption "" leaves it to the bucket."""
 
+    takes_bytes = SINGLE_PUT
+
     def __init__(
         self, build: Callable[[str, bool], Any], place: Place, *, scheme: str = "s3", encryption: str = ""
     ) -> None:

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
+from unlade.consent import agree, is_database
 from unlade.errors import UsageError
-from unlade.fileroad import agree, is_database
 from unlade.fmp12 import open_file
 from unlade.survey.file import as_found, survey
 from unlade.survey.values import SurveyFound

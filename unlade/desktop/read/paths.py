@@ -5,14 +5,15 @@ Pure but for `inside`, which looks at links.
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from functools import lru_cache
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 from unlade.errors import SourceError
 
-_DRIVE = re.compile(r"[A-Za-z]:")
+_DRIVE = re.compile(r"[A-Za-z]:|.:/", re.DOTALL)
 
 
 def safe_relative(text: str) -> str:
@@ -24,7 +25,6 @@ def safe_relative(text: str) -> str:
         or "\x00" in text
         or _DRIVE.match(text) is not None
         or any(part in ("", ".", "..") for part in parts)
-        or PureWindowsPath(text).is_absolute()
     )
     if bad:
         raise SourceError(
@@ -34,19 +34,22 @@ def safe_relative(text: str) -> str:
     return text
 
 
-@lru_cache(maxsize=2000)
-def _is_below(folder: Path, root: Path) -> bool:
-    return folder.resolve().is_relative_to(root.resolve())
+@lru_cache(maxsize=10_000)
+def _is_plain(root: str, folder: str) -> bool:
+    """Whether the folder `folder` below `root` is where it seems, no folder on the way being a link."""
+    if not folder:
+        return True
+    if os.name == "nt":  # junctions lead elsewhere too, and are no symbolic links
+        return Path(root, folder).resolve().is_relative_to(Path(root).resolve())
+    return not os.path.islink(f"{root}/{folder}") and _is_plain(root, folder.rpartition("/")[0])  # noqa: PTH114
 
 
 def inside(root: Path, relative: str) -> Path:
     """The path of a file below `root`; links that lead out of it are refused. Raises `SourceError`."""
     path = root / safe_relative(relative)
-    if path.is_symlink():
-        whole = path.resolve().is_relative_to(root.resolve())
-    else:  # then only its folders can lead elsewhere, and many files share one
-        whole = _is_below(path.parent, root)
-    if not whole:
+    folder = relative.rpartition("/")[0]
+    plain = _is_plain(os.fspath(root), folder) and not os.path.islink(path)  # noqa: PTH114 - once for each file
+    if not plain and not path.resolve().is_relative_to(root.resolve()):
         raise SourceError(f"{relative!r} leads out of the export's folder by a link")
     return path
 

@@ -10,11 +10,11 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from unlade.commands import UnladeCommand
+from unlade.consent import agree, is_database
 from unlade.doctor.examine import examine, examine_road
 from unlade.doctor.lines import Line, as_json, exit_code
 from unlade.doctor.text import render
 from unlade.errors import UsageError
-from unlade.fileroad import agree, is_database
 from unlade.importer import ContainerImport, declared_all, get_any_import
 from unlade.options import RunOptions
 from unlade.report.advice import import_command
