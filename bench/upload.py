@@ -174,6 +174,7 @@ def environ_for(project: Path, server: S3Server) -> dict[str, str]:
 def local_environ(project: Path) -> dict[str, str]:
     """The same with an SQLite file and a local folder."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("UNLADE_", "FILEMAKER_", "DJANGO_", "AWS_"))}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # whoever installs a package has its bytecode too
     return {
         **kept,
         "DATABASE_URL": f"sqlite:///{(project / 'db.sqlite3').as_posix()}",
