@@ -62,6 +62,8 @@ def _decoded(window: bytes, *, complete: bool) -> str | None:
 
 def _bare_utf16(window: bytes) -> str | None:
     """UTF-16 without a mark: every other byte of Western text is zero."""
+    if window.count(0) <= 0.9 * (len(window) // 2):
+        return None
     sample = window[: len(window) // 2 * 2]
     for encoding, zeros, others in (("utf-16-le", sample[1::2], sample[::2]), ("utf-16-be", sample[::2], sample[1::2])):
         if zeros.count(0) > 0.9 * len(zeros) and not others.count(0) and others.translate(None, _CONTROLS) == others:
