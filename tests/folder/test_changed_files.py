@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.folder.exports import as_tree, by_script
 from tests.voyage.harness import Port, PortMaker, cargo, jpeg
-from unlade.desktop.source import FolderSource
+from unlade.desktop.source import FolderSource, _whole
 
 
 def change(path: Path, data: bytes, seconds: int = 60) -> None:
@@ -109,3 +110,23 @@ def test_a_second_file_of_an_identity_leaves_the_first_one_its_item(make_port: P
         elsewhere.unlink()
         ended = port.run(from_path=str(folder))
         assert (ended["totals"]["imported"], ended["totals"]["failed"], ended["gone"]) == (4, 0, 1)
+
+
+class Thrifty(FileIO):
+    """A file behind a network: never more than seven bytes at a time."""
+
+    def read(self, size: int | None = -1, /) -> bytes:  # type: ignore[override]
+        return super().read(7 if size is None or size < 0 else min(size, 7))
+
+
+def test_a_small_file_is_read_whole_however_its_disk_gives_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    for data in (b"x", b"0123456", b"0123456789" * 5):
+        path.write_bytes(data)
+        for kind in (FileIO, Thrifty):
+            with kind(path) as file:
+                assert _whole(file, len(data)) == data
+        with FileIO(path) as file:
+            assert len(_whole(file, len(data) - 1)) == len(data)  # it grew: whoever compares sizes sees it
+        with Thrifty(path) as file:
+            assert _whole(file, len(data) + 9) == data  # it shrank

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -160,7 +161,7 @@ class FolderSource:
             with path.open("rb", buffering=0) as file:
                 before = os.fstat(file.fileno())
                 if 0 < before.st_size <= min(hold, _CHUNK):
-                    held = os.read(file.fileno(), before.st_size + 1)
+                    held = _whole(file, before.st_size)
                     sha256, md5, size = _digest_of(held, with_md5=with_md5)
                 else:
                     sha256, md5, size = _digest(file, with_md5=with_md5)
@@ -240,6 +241,14 @@ def _digest(file: BinaryIO | object, *, with_md5: bool) -> tuple[str, str, int]:
             md5.update(buffer[:count])
         size += count
     return sha256.hexdigest(), md5.hexdigest() if with_md5 else "", size
+
+
+def _whole(file: FileIO, size: int) -> bytes:
+    """All bytes of a file of `size`, and one more if there is one; disks behind a network may give fewer at a time."""
+    data = file.read(size + 1)
+    while len(data) < size and (more := file.read(size + 1 - len(data))):
+        data += more
+    return data
 
 
 def _digest_of(data: bytes, *, with_md5: bool) -> tuple[str, str, int]:
