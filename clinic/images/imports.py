@@ -6,7 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from django.db import connections, router
+
 from clinic.images import batches
+from clinic.images.counting import counted_at_once
 from clinic.images.models import Image
 from clinic.keys import write_keys
 from clinic.texts import cut_name, storable
@@ -85,7 +88,8 @@ class ImageImport(ContainerImport):
         columns["uploaded_by"] = [item.uploaded_by for item, _ in fresh]
         columns["order"] = [_order(item.record.record_id) for item, _ in fresh]
         columns["batch_id"] = homes
-        keys = dict(zip(columns["filemaker_id"], bulk.insert(Image, columns), strict=True))
+        with counted_at_once(connections[router.db_for_write(Image)], homes):
+            keys = dict(zip(columns["filemaker_id"], bulk.insert(Image, columns), strict=True))
         keys |= {item.identity: self.record(item, content).pk for item, content in items if item.identity in there}
         return [keys[identity] for identity in identities]
 

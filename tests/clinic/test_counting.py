@@ -5,15 +5,17 @@ from __future__ import annotations
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.apps import apps
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from clinic.images import counting
 from clinic.images.models import Image, ImageBatch
 from tests.databases import side_by_side
+from unlade import bulk
 
 
 def batch(name: str) -> ImageBatch:
@@ -57,6 +59,36 @@ def test_every_way_to_write_images(database: str) -> None:
     assert counts()["a"] == 0 and counts()["b"] > 0
     check()
     Image.objects.update(caption="touched")
+    check()
+
+
+def columns(homes: list[int], first: int) -> dict[str, list[Any]]:
+    numbers = range(first, first + len(homes))
+    return {
+        "batch_id": homes,
+        "key": [f"k/{n}" for n in numbers],
+        "sha256": [f"{n:064}" for n in numbers],
+        "filemaker_id": [f"ID-{n}" for n in numbers],
+    }
+
+
+@pytest.mark.parametrize("many", [1, 10_000])
+def test_thousands_at_once(database: str, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "_MANY", many)
+    a, b, _ = batch("a"), batch("b"), batch("c")
+    image(a, 1).save()
+    homes = [a.pk if n % 3 else b.pk for n in range(1200)]
+    with transaction.atomic(), counting.counted_at_once(connection, homes):
+        bulk.insert(Image, columns(homes, 2))
+    assert counts() == {"a": 801, "b": 400, "c": 0}
+    check()
+    twice = {name: values * 2 for name, values in columns(homes, 5000).items()}
+    with pytest.raises(IntegrityError), transaction.atomic(), counting.counted_at_once(connection, homes):
+        bulk.insert(Image, twice)
+    check()
+    assert set(counting._present(connection)) == counting._expected(connection)
+    image(b, 9001).save()
+    Image.objects.bulk_create([image(b, 9002), image(a, 9003)])
     check()
 
 
