@@ -55,6 +55,25 @@ def doer(environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Doer:
 
 
 @posix
+@pytest.mark.parametrize(
+    ("second", "waits"), [(0.0, [3.0]), (1.9, [1.1]), (2.99, [0.01]), (3.0, []), (30.0, []), (58.9, []), (59.5, [3.5])]
+)
+def test_nothing_is_written_in_the_second_in_which_cron_looks(
+    doer: Doer, table: Path, tmp_path: Path, second: float, waits: list[float]
+) -> None:
+    slept: list[float] = []
+
+    def nap(seconds: float) -> None:
+        assert not table.exists()
+        slept.append(round(seconds, 6))
+
+    careful = Doer(now=lambda: 1_800_000_000.0 // 60 * 60 + second, nap=nap)
+    careful.do(Cron().install(entry(folder=str(tmp_path)), PLACE))
+    assert slept == waits
+    assert table.exists()
+
+
+@posix
 def test_install_twice_is_install_once_and_remove_takes_only_ours(doer: Doer, table: Path, tmp_path: Path) -> None:
     theirs = "MAILTO=ada\n# unlade is not ours here\n0 4 * * * /usr/bin/backup 100\\%\n"
     table.write_text(theirs)

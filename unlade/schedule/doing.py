@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,13 +23,21 @@ Call = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 class Doer:
-    """Does steps in their order. `call` runs a program (like `subprocess.run`).
+    """Does steps in their order. `call` runs a program (like `subprocess.run`); `now` and `nap` are seconds of wall time
+    and a sleep.
 
     Raises `SettingsError` when a scheduler refuses or is not there, or when somebody else's file is in the way.
     """
 
-    def __init__(self, call: Call = subprocess.run, environ: Mapping[str, str] | None = None) -> None:
-        self._call = call
+    def __init__(
+        self,
+        call: Call = subprocess.run,
+        environ: Mapping[str, str] | None = None,
+        *,
+        now: Callable[[], float] = time.time,
+        nap: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._call, self._now, self._nap = call, now, nap
         self._environ = {**(os.environ if environ is None else environ), "LC_ALL": "C"}
 
     def do(self, steps: Iterable[Step]) -> None:
@@ -55,6 +64,7 @@ class Doer:
             )
 
     def _crontab(self, ident: str, lines: tuple[str, ...]) -> None:
+        self._let_cron_look()
         listed = self._start(("crontab", "-l"))
         if listed.returncode and "no crontab" not in listed.stderr:
             raise SettingsError(f"The crontab cannot be read: {_last_line(listed.stderr)}", remedy=Cron.hints[1])
@@ -65,6 +75,14 @@ class Doer:
         done = self._start(("crontab", "-"), given=after) if after.strip() else self._start(("crontab", "-r"))
         if done.returncode:
             raise SettingsError(f"The crontab cannot be written: {_last_line(done.stderr)}", remedy=Cron.hints[1])
+
+    def _let_cron_look(self) -> None:
+        """cron looks at its tables when a minute begins (Debian's at :01), and tells a change by its second: what changes
+        behind its back in that second it does not see until the next change. So nothing is written just then.
+        """
+        second = (self._now() + 1) % 60
+        if second < 4:  # from :59 to :03
+            self._nap(4 - second)
 
     def _start(self, command: tuple[str, ...], given: str | None = None) -> subprocess.CompletedProcess[str]:
         try:
