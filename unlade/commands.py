@@ -289,10 +289,9 @@ class ImportCommand(UnladeCommand):
         """A bar on a terminal, plain lines elsewhere."""
         if options["verbosity"] == 0:
             return QuietReporter()
-        if sys.stderr.isatty() or os.environ.get("FORCE_COLOR") or os.environ.get("TTY_COMPATIBLE"):
-            console = self.console()  # it knows which terminals can show a bar
-            if console.is_terminal:
-                return self._bar(importer, options, console)
+        console = self.console()
+        if console.is_terminal:
+            return self._bar(importer, options, console)
         return PlainReporter(importer.noun[1])
 
     def _bar(self, importer: ContainerImport, options: dict[str, Any], console: Console) -> BarReporter:

@@ -11,9 +11,11 @@ import pytest
 from tests.folder.exports import as_csv, as_tree, as_xml, by_script, flat
 from tests.voyage.harness import FULL, LESSER, Port, PortMaker, cargo, jpeg, photo, raw
 from tests.voyage.harness import record as make_record
+from unlade import voyage
 from unlade.desktop.source import FolderSource
 from unlade.errors import UsageError
 from unlade.store import Store
+from unlade.store.local import LocalStore
 
 
 def snapshot(folder: Path) -> dict[str, tuple[bytes, int, int]]:
@@ -328,6 +330,33 @@ def test_after_a_kill_only_what_is_missing_is_sent(
         monkeypatch.setattr(Store, "_offer", counted)
         assert port.run(from_path=str(folder))["exit"] == 0
         assert (check(port)["imported"], sorted(sent)) == (30, lost)
+
+
+def test_bytes_in_memory_are_sent_and_go_with_their_item(
+    make_port: PortMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits to be written down holds no file's bytes: there may be hundreds (promise 6)."""
+    folder = by_script(cargo(12), tmp_path / "export")
+    sent: list[type] = []
+    waiting: list[Any] = []
+    put, carry = Store.put, voyage.carry
+
+    def seen(store: Store, key: str, body: Any, **more: Any) -> Any:
+        sent.append(type(body))
+        return put(store, key, body, **more)
+
+    def carried(*args: Any) -> Any:
+        waiting.append(carry(*args))
+        return waiting[-1]
+
+    monkeypatch.setattr(LocalStore, "takes_bytes", 1 << 20)
+    monkeypatch.setattr(Store, "put", seen)
+    monkeypatch.setattr(voyage, "carry", carried)
+    with make_port(cargo(12)) as port:
+        port.run(from_path=str(folder))
+        assert check(port)["imported"] == 12
+    assert sent == [bytes] * 12
+    assert [one.parcels for one in waiting] == [()] * 12
 
 
 @pytest.mark.slow
